@@ -1,0 +1,58 @@
+"""What one turn works with, and the budgets that end it. Read by every file that `loop.py` leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from agent.ports import ApprovalStore, Caller, Model, Toolset
+from schemas.conversation import Conversation
+from schemas.deadline import Deadline
+from schemas.tool import ToolResult
+from schemas.turn import Locale, Outcome, TextDelta, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """The limits of a turn. The last of `max_steps` has no tools, so that it ends in an answer."""
+
+    turn_timeout_s: float
+    max_steps: int
+    max_tool_calls: int
+    approval_ttl_s: float
+    max_history_chars: int
+    max_parallel_calls: int = 4
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`."""
+
+    conversation: Conversation
+    query: str
+    locale: Locale
+    caller: Caller
+    toolset: Toolset
+    model: Model
+    approvals: ApprovalStore
+    budgets: Budgets
+    deadline: Deadline
+    new_id: Callable[[], str]
+    clock: Callable[[ZoneInfo], datetime]
+    zone: ZoneInfo
+    usage: Usage = field(default_factory=Usage)
+    results: list[ToolResult] = field(default_factory=list)
+    spoken: bool = False
+
+    def say(self, sentence: str) -> TextDelta:
+        """`sentence` for the bubble, on a line of its own if something stands there already."""
+        delta = TextDelta(("\n\n" if self.spoken else "") + sentence)
+        self.spoken = True
+        return delta
+
+    def outcome(self) -> Outcome:
+        """`login_required` if that is all that came of the turn's calls, `success` otherwise."""
+        refused = [result for result in self.results if result.error == "login_required"]
+        return "login_required" if refused and not any(result.ok for result in self.results) else "success"

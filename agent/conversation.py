@@ -1,0 +1,72 @@
+"""One conversation's history: what was said, in the chat-completions form, trimmed for a model without breaking pairs.
+
+Every tool call in it has exactly one result, whatever happened: strict providers refuse anything else.
+Next: `prompt.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from agent.prompt import fenced
+from schemas.conversation import Conversation
+from schemas.model import Message
+from schemas.tool import ToolCall, ToolResult
+
+
+def add_user(conversation: Conversation, text: str) -> None:
+    conversation.messages.append({"role": "user", "content": text})
+
+
+def add_assistant(conversation: Conversation, text: str, calls: Sequence[ToolCall] = ()) -> None:
+    """What the assistant said and asked for. Nothing is added for a step that did neither."""
+    if not text and not calls:
+        return
+    message: dict[str, Any] = {"role": "assistant", "content": text or None}
+    if calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in calls
+        ]
+    conversation.messages.append(message)
+
+
+def add_result(conversation: Conversation, call_id: str, result: ToolResult) -> None:
+    conversation.messages.append({"role": "tool", "tool_call_id": call_id, "content": fenced(result)})
+
+
+def unanswered(conversation: Conversation) -> list[str]:
+    """The ids of tool calls that have no result yet, in their order."""
+    messages = conversation.messages
+    answered = {message["tool_call_id"] for message in messages if message["role"] == "tool"}
+    return [call["id"] for message in messages for call in _calls(message) if call["id"] not in answered]
+
+
+def view(conversation: Conversation, max_chars: int) -> list[Message]:
+    """The latest messages of at most `max_chars` characters, cut only before a resident's message.
+
+    A group (a resident's message and all that answers it) stays whole; the last group is always there.
+    """
+    groups: list[list[Message]] = []
+    for message in conversation.messages:
+        if message["role"] == "user" or not groups:
+            groups.append([])
+        groups[-1].append(message)
+    kept: list[list[Message]] = []
+    size = 0
+    for group in reversed(groups):
+        size += sum(map(_chars, group))
+        if kept and size > max_chars:
+            break
+        kept.append(group)
+    return [message for group in reversed(kept) for message in group]
+
+
+def _calls(message: Message) -> Iterable[Any]:
+    return message.get("tool_calls") or ()
+
+
+def _chars(message: Message) -> int:
+    calls = sum(len(call["function"]["arguments"]) for call in _calls(message))
+    return len(message.get("content") or "") + calls + 16

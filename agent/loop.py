@@ -1,0 +1,38 @@
+"""One turn as an async iterator of events: the answer to a parked write, or steps of the model and its tools.
+
+`turns.py` runs it in a task and puts its events into the log. Next: `steps.py`, and `writes.py` for parked writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import structlog
+
+from agent.context import Turn
+from agent.conversation import add_user
+from agent.steps import run_steps
+from agent.writes import answer_parked
+from schemas.errors import ModelInterrupted, ModelUnavailable
+from schemas.messages import text
+from schemas.turn import TurnEvent, TurnFailed
+
+log = structlog.get_logger(__name__)
+
+
+async def run_turn(turn: Turn) -> AsyncIterator[TurnEvent]:
+    """The events of one turn, ending with exactly one `TurnEnded` or `TurnFailed`."""
+    try:
+        handled = False
+        async for event in answer_parked(turn):
+            handled = True
+            yield event
+        if not handled:
+            add_user(turn.conversation, turn.query)
+            async for event in run_steps(turn):
+                yield event
+    except ModelUnavailable as error:
+        log.warning("model_unavailable", reason=error.reason, interrupted=isinstance(error, ModelInterrupted))
+        if isinstance(error, ModelInterrupted):
+            yield turn.say(text("turn.interrupted", turn.locale))
+        yield TurnFailed("model_unavailable")

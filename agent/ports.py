@@ -1,0 +1,102 @@
+"""What the agent needs from outside, as Protocols; `integrations` implements them and `app.py` joins the two."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+from schemas.conversation import Approval, ApprovalState, Conversation, Entry
+from schemas.deadline import Deadline
+from schemas.frames import Frame
+from schemas.model import Message, ModelEnd, ModelRequest
+from schemas.tool import Caller, PreparedCall, ToolCall, ToolResult, ToolSpec
+from schemas.turn import Locale, TextDelta
+
+__all__ = ["Caller", "Message", "ModelEnd", "ModelRequest"]
+
+
+class Model(Protocol):
+    """A chat model. Text as it arrives; a tool call only when its arguments are complete; `ModelEnd` last.
+
+    Raises `ModelUnavailable`, or `ModelInterrupted` if text was already yielded.
+    """
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[TextDelta | ToolCall | ModelEnd]: ...
+
+    async def close(self) -> None: ...
+
+
+class Toolset(Protocol):
+    """The tools of one caller: catalogue + credential. Holds the credential; the agent never sees it."""
+
+    def specs(self) -> Sequence[ToolSpec]:
+        """What a model may be offered."""
+        ...
+
+    async def caller(self, deadline: Deadline) -> Caller:
+        """Who this is; cached, at most one upstream call at a time. Never raises for an upstream that is down."""
+        ...
+
+    async def prepare(self, call: ToolCall, locale: Locale, deadline: Deadline) -> PreparedCall | ToolResult:
+        """Check a model's call and build its request; a refusal comes back as the tool's result. Sends nothing but,
+        where a bound parameter needs it, the identity operation."""
+        ...
+
+    async def call(
+        self, prepared: PreparedCall, locale: Locale, deadline: Deadline, idempotency_key: str | None = None
+    ) -> ToolResult:
+        """Send what was prepared. Every failure is a result, with a sentence that names the system. The key (an
+        approval's id) is used where the operation declares one."""
+        ...
+
+
+class Toolsets(Protocol):
+    """Makes the toolset of a caller. `None` is a caller without a token."""
+
+    def for_token(self, token: str | None) -> Toolset:
+        """Raises `ValueError` with a sentence for a token that cannot be one (too long, control characters)."""
+        ...
+
+
+class EventLog(Protocol):
+    """The frames of a conversation's turns, in order; the only buffer between a turn and its connections."""
+
+    def append(self, conversation_id: str, turn_id: str, frame: Frame) -> Entry:
+        """Number the frame, keep it, wake the followers."""
+        ...
+
+    def after(self, conversation_id: str, seq: int) -> Sequence[Entry]:
+        """The kept entries later than `seq`."""
+        ...
+
+    def last_seq(self, conversation_id: str) -> int:
+        """The number of the newest entry, 0 where there is none."""
+        ...
+
+    def follow(self, conversation_id: str, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` after each new entry, until the returned function is called."""
+        ...
+
+
+class ConversationStore(Protocol):
+    """Conversations by id."""
+
+    def create(self, owner: str | None) -> Conversation: ...
+
+    def get(self, conversation_id: str) -> Conversation | None: ...
+
+
+class ApprovalStore(Protocol):
+    """Parked writes. Every change of state is one atomic step from `pending`."""
+
+    def park(self, approval: Approval) -> None:
+        """Keep it; an older one that is still pending in its conversation becomes `superseded`."""
+        ...
+
+    def pending(self, conversation_id: str, owner: str | None) -> Approval | None:
+        """The one that waits for this owner in this conversation, expired or not."""
+        ...
+
+    def settle(self, approval: Approval, state: ApprovalState) -> bool:
+        """Move it from `pending` to `state`; False if it is not pending any more."""
+        ...

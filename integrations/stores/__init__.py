@@ -1,0 +1,1 @@
+"""Where conversations, approvals and the log of entries live."""

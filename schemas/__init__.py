@@ -1,0 +1,1 @@
+"""Data that every layer shares: frames, tools, turns, errors, messages, settings, and two small values that act."""

@@ -1,0 +1,157 @@
+"""Every sentence that a person reads, in Chinese and English, in one place; asked for by key with `text()`."""
+
+from __future__ import annotations
+
+import re
+
+from schemas.turn import Locale
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    # statuses of a turn
+    "status.thinking": ("正在思考...", "Thinking..."),
+    "status.tool_calling": ("正在{title}...", "Working on: {title}..."),
+    "status.tool_completed": ("{title}：已完成", "{title}: done"),
+    "status.tool_failed": ("{title}：未成功", "{title}: not successful"),
+    "status.completed": ("回答完成", "Done"),
+    # client frames that are refused
+    "frame.not_json": ("消息不是有效的 JSON：{detail}", "The message is not valid JSON: {detail}"),
+    "frame.not_object": (
+        '消息必须是一个 JSON 对象，例如 {{"query": "你好"}}',
+        'The message must be a JSON object, such as {{"query": "hello"}}',
+    ),
+    "frame.missing": ("缺少字段 {field}", "The field {field} is missing"),
+    "frame.wrong_kind": (
+        "字段 {field} 的类型不对，应为{expected}",
+        "The field {field} is of the wrong kind: {expected} is expected",
+    ),
+    "frame.empty": ("字段 {field} 不能为空", "The field {field} must not be empty"),
+    "frame.binary": ("不支持二进制消息，请发送 JSON 文本", "Binary messages are not supported: send JSON text"),
+    "frame.unknown_type": ("不支持的消息类型：{type}", "This message type is not supported: {type}"),
+    "frame.query_too_large": ("问题太长，最多 {max} 个字符", "The query is too long: {max} characters at most"),
+    "frame.bad_token": (
+        "登录凭证格式不正确（可能过长或含有非法字符）",
+        "The token cannot be one (too long, or with characters that no token has)",
+    ),
+    "frame.busy": (
+        "上一个问题还在处理，请稍后再发",
+        "An earlier question is still being answered; please send this one again in a moment",
+    ),
+    "frame.not_found": ("没有找到这个会话", "There is no such conversation"),
+    "frame.identity_mismatch": (
+        "登录身份与连接地址中的用户不一致，请重新登录",
+        "The login belongs to another user than this address; please log in again",
+    ),
+    "error.shutting_down": ("服务正在重启，请稍后重新连接", "The service is restarting; please reconnect in a moment"),
+    "error.internal": (
+        "系统内部错误，请稍后再试（编号 {reference}）",
+        "Something went wrong on our side; please try again (reference {reference})",
+    ),
+    "error.model_unavailable": (
+        "智能助手暂时无法回答，请稍后再试",
+        "The assistant cannot answer right now; please try again in a moment",
+    ),
+    "error.turn_interrupted": ("回答被中断，请重新提问", "The answer was interrupted; please ask again"),
+    # tool results: refusals and failures
+    "tool.unknown": ("没有名为 {name} 的工具", "There is no tool named {name}"),
+    "tool.login_required": (
+        "{upstream}需要登录，或登录已过期，请重新登录后再试",
+        "{upstream} needs a login, or the login has expired; please log in again",
+    ),
+    "tool.forbidden": ("没有权限在{upstream}中进行此操作", "This is not permitted in {upstream}"),
+    "tool.not_found": ("{upstream}中没有找到相应的记录", "{upstream} has no such record"),
+    "tool.unavailable": (
+        "{upstream}暂时没有响应，请稍后再试",
+        "{upstream} does not answer right now; please try again later",
+    ),
+    "tool.timeout": ("{upstream}响应太慢，请稍后再试", "{upstream} took too long to answer; please try again later"),
+    "tool.bad_response": (
+        "{upstream}返回了无法识别的内容，请稍后再试",
+        "{upstream} gave an answer that cannot be read; please try again later",
+    ),
+    "tool.too_large": (
+        "{upstream}返回的内容过大，请缩小查询范围",
+        "{upstream} answered with too much; please narrow the question",
+    ),
+    "tool.rate_limited": (
+        "{upstream}请求过于频繁，请稍后再试",
+        "{upstream} is being asked too often; please try again later",
+    ),
+    "tool.redirected": (
+        "{upstream}没有给出结果（要求跳转到其他页面）",
+        "{upstream} gave no result (it asked to go to another page)",
+    ),
+    "tool.tls": (
+        "无法与{upstream}建立安全连接，请联系物业",
+        "No secure connection to {upstream} could be made; please contact the estate's office",
+    ),
+    "tool.business": ("{upstream}：{message}", "{upstream}: {message}"),
+    "tool.unknown_outcome": (
+        "{upstream}没有确认结果，操作可能已经完成，也可能没有。请先查询确认，不要重复提交",
+        "{upstream} did not confirm the outcome: it may or may not have been done. Please check before trying again",
+    ),
+    "tool.limit": ("本次回答调用的系统次数已达上限", "This answer has used up its calls to the estate's systems"),
+    "note.truncated": ("仅显示 {shown} 条，共 {total} 条", "{shown} of {total} shown"),
+    # approvals
+    "approval.intro": ("我将在{upstream}为您提交以下内容：", "I am about to submit this to {upstream} for you:"),
+    "approval.how": (
+        "回复“确认”提交，回复“取消”放弃。{minutes} 分钟内有效。",
+        'Reply "yes" to submit it or "cancel" to drop it. Valid for {minutes} minutes.',
+    ),
+    "approval.cancelled": ("好的，已取消，没有提交任何内容。", "All right, cancelled. Nothing was submitted."),
+    "approval.expired": (
+        "刚才的操作已超过确认时间，没有提交。如仍需要请重新告诉我。",
+        "The time to confirm has passed and nothing was submitted. Tell me again if you still want it.",
+    ),
+    "approval.changed": (
+        "要提交的内容已经与刚才展示的不同，没有提交。请重新告诉我。",
+        "What would be submitted is no longer what was shown, so nothing was submitted. Please tell me again.",
+    ),
+    "approval.still_waiting": ("这项操作还在等您确认：", "This is still waiting for your answer:"),
+    "approval.done": ("{title}：已提交成功。", "{title}: submitted."),
+    "approval.pending": (
+        "已展示给住户，等待确认，尚未提交",
+        "Shown to the resident and waiting for a yes; not submitted yet",
+    ),
+    "approval.one_at_a_time": (
+        "一次只能确认一项，另一项请在此之后再提出",
+        "Only one submission can wait for a yes at a time; propose the other one afterwards",
+    ),
+    # outcomes of a turn in words
+    "turn.limit": (
+        "这个问题需要的步骤太多，我先停在这里。请换个更具体的问法再试。",
+        "This took too many steps, so I stop here. Please ask more specifically.",
+    ),
+    "turn.empty": (
+        "抱歉，我没有得到可用的回答，请换个说法再试。",
+        "Sorry, I have no usable answer; please put it another way.",
+    ),
+    "turn.interrupted": ("（回答被中断，请再问一次。）", " (The answer was interrupted; please ask again.)"),
+}
+
+
+def text(key: str, locale: Locale, **params: object) -> str:
+    """The sentence of `key`, its `{params}` filled (bilingual ones localised). Raises `KeyError` for an unknown key."""
+    zh, en = MESSAGES[key]
+    filled = {name: localise(value, locale) if isinstance(value, str) else value for name, value in params.items()}
+    return (zh if locale == "zh" else en).format(**filled)
+
+
+def localise(value: str, locale: Locale) -> str:
+    """The half of a bilingual text "中文 / English" that `locale` reads; any other text as it is.
+
+    Documents and upstreams.yaml may write titles and descriptions so. Only a text whose halves differ in script counts.
+    """
+    first, separator, second = value.partition(" / ")
+    if not separator or bool(_HAN.search(first)) == bool(_HAN.search(second)):
+        return value
+    zh, en = (first, second) if _HAN.search(first) else (second, first)
+    return (zh if locale == "zh" else en).strip()
+
+
+def language_of(query: str, default: Locale) -> Locale:
+    """The language a query is written in: Chinese if it has a Han character, English if it has two Latin letters."""
+    if _HAN.search(query):
+        return "zh"
+    return "en" if len(re.findall(r"[A-Za-z]", query)) >= 2 else default

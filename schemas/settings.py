@@ -1,0 +1,81 @@
+"""Every setting, read once from the environment in `app.py`; each class is handed just its own values.
+
+The prefix is `STEWARD_`; the provider's own names are kept for `OPENAI_API_KEY` and `OPENAI_BASE_URL`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.turn import Locale
+
+PROJECT = Path(__file__).resolve().parent.parent
+SHIPPED_UPSTREAMS = PROJECT / "openapi" / "upstreams.yaml"
+
+
+class Settings(BaseSettings):
+    """The defaults are those of the protocol's table of limits."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STEWARD_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    host: str = Field("127.0.0.1", description="address the gateway listens on")
+    port: int = Field(8001, ge=0, le=65535, description="port of the gateway; 0 lets the system choose")
+    demo_port: int = Field(8101, ge=1, le=65533, description="first of the embedded estate's three ports")
+    data_dir: Path = Field(PROJECT / "data", description="folder of everything that is written")
+    upstreams: Path = Field(
+        SHIPPED_UPSTREAMS, description="the upstreams file; the estate runs with the shipped one only"
+    )
+
+    model: str = Field("", description="model name; 'embedded' forces the embedded model")
+    openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
+    openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
+
+    locale: Locale = Field("zh", description="language where a query does not show one")
+    timezone: str = Field("Asia/Shanghai", description="the estate's time zone (IANA name)")
+    typing_pause_s: float = Field(0.02, ge=0, le=1, description="pause of the embedded model between pieces of text")
+
+    turn_timeout_s: float = Field(60, gt=0, description="wall clock of one turn")
+    max_steps: int = Field(8, ge=2, description="model calls of one turn; the last one has no tools")
+    max_tool_calls: int = Field(16, ge=1, description="tool calls of one turn")
+    delta_timeout_s: float = Field(15, gt=0, description="longest silence of a model's stream")
+    approval_ttl_s: float = Field(300, gt=0, description="how long a parked write waits for the resident's yes")
+    send_timeout_s: float = Field(10, gt=0, description="how long a frame may wait for a client that does not read")
+    max_frame_bytes: int = Field(65536, ge=1024, description="largest frame a client may send; above it 1009")
+    max_query_chars: int = Field(4000, ge=1, description="longest query, in characters")
+    max_history_chars: int = Field(
+        48000, ge=2000, description="how much of a conversation a model is shown, in characters"
+    )
+    log_entries: int = Field(2000, ge=100, description="entries of a conversation's log that are kept in memory")
+    max_conversations: int = Field(
+        10000, ge=10, description="conversations kept in memory; the longest unused goes first"
+    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no IANA time zone; one is Asia/Shanghai") from None
+        return value
+
+    @field_validator("data_dir", "upstreams")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def runs_estate(self) -> bool:
+        """The embedded estate belongs to the shipped upstreams file."""
+        return self.upstreams == SHIPPED_UPSTREAMS
+
+    @property
+    def uses_embedded_model(self) -> bool:
+        return self.model == "embedded" or self.openai_api_key is None
