@@ -27,7 +27,10 @@ class Model(Protocol):
 
 
 class Toolset(Protocol):
-    """The tools of one caller: catalogue + credential. Holds the credential; the agent never sees it."""
+    """The tools of one caller: catalogue + credential. Holds the credential; the agent never sees it.
+
+    Two toolsets are equal if they stand for the same credential.
+    """
 
     def specs(self) -> Sequence[ToolSpec]:
         """What a model may be offered."""

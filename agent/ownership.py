@@ -1,0 +1,28 @@
+"""Which conversation a query belongs to: the protocol's rule 7 as a pure decision. Next: `turns.py`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from schemas.tool import Caller
+
+Decision = Literal["keep", "adopt", "new"]
+
+
+def decide(owner: str | None, caller: Caller, *, same_credential: bool) -> Decision:
+    """`owner` is that of the connection's conversation; `same_credential` whether the token is the one it last had.
+
+    keep: it goes on. adopt: it becomes the caller's (he logged in, or his identity could be verified at last). new: it
+    is somebody else's, or he logged out: another one is started and nothing of the first is within its reach.
+    """
+    if caller.owner == owner:
+        return "keep"
+    if same_credential:
+        # the same token: the same person, even where it has expired or its identity upstream is down by now
+        return "adopt" if caller.owner is not None and caller.state == "verified" else "keep"
+    return "adopt" if owner is None else "new"
+
+
+def may_open(owner: str | None, caller: Caller) -> bool:
+    """Whether the caller may open a conversation of `owner` by its id. An unowned one is its connection's alone."""
+    return owner is not None and owner == caller.owner

@@ -1,0 +1,152 @@
+"""Joins the parts: settings, catalogue, model, stores, agent, blueprints. The only place that knows all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from integrations.catalogue import Catalogue, load_catalogue
+from integrations.models.embedded.model import EmbeddedModel
+from integrations.models.openai_chat import OpenAIChatModel
+from integrations.toolset import UpstreamToolsets
+from sanic import Sanic
+from sanic_ext import Extend
+
+from agent.context import Budgets
+from agent.ports import Model
+from agent.turns import TurnRunner
+from blueprints.chat import chat_blueprint
+from blueprints.health import health_blueprint
+from blueprints.intake import Gateway
+from blueprints.pages import pages_blueprint
+from commands.banner import banner
+from commands.cli import build_cli
+from commands.estate import estate_variables
+from commands.logs import set_up_logging
+from integrations.stores.memory import MemoryApprovals, MemoryConversations
+from integrations.stores.memory_log import MemoryLog
+from schemas.settings import PROJECT, Settings
+
+log = structlog.get_logger("steward")
+
+_DEFAULT_MODEL = "gpt-5-mini"
+
+
+def new_id() -> str:
+    """An id of 128 random bits that nobody can guess."""
+    return secrets.token_urlsafe(16)
+
+
+def create_model(settings: Settings) -> Model:
+    """The model that the settings name: a provider's, or the embedded one where there is no key."""
+    if settings.uses_embedded_model or settings.openai_api_key is None:
+        return EmbeddedModel(pace_s=settings.typing_pause_s)
+    return OpenAIChatModel(
+        api_key=settings.openai_api_key.get_secret_value(),
+        base_url=settings.openai_base_url,
+        model=settings.model or _DEFAULT_MODEL,
+        delta_timeout_s=settings.delta_timeout_s,
+    )
+
+
+def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any, Any]:
+    """The gateway, ready to serve. Raises `ConfigurationError` or `DocumentError` for what cannot be used at all."""
+    catalogue = load_catalogue(settings.upstreams, {**estate_variables(settings), **environment})
+    model = create_model(settings)
+    toolsets = UpstreamToolsets(catalogue)
+    entries = MemoryLog(settings.log_entries, settings.max_conversations)
+    turns = TurnRunner(
+        model=model,
+        log=entries,
+        approvals=MemoryApprovals(settings.max_conversations),
+        budgets=Budgets(
+            turn_timeout_s=settings.turn_timeout_s,
+            max_steps=settings.max_steps,
+            max_tool_calls=settings.max_tool_calls,
+            approval_ttl_s=settings.approval_ttl_s,
+            max_history_chars=settings.max_history_chars,
+        ),
+        new_id=new_id,
+        clock=datetime.now,
+        zone=ZoneInfo(settings.timezone),
+    )
+    conversations = MemoryConversations(new_id, settings.max_conversations)
+    gateway = Gateway(toolsets, conversations, turns, settings.locale)
+
+    app: Sanic[Any, Any] = Sanic(f"steward-{new_id()}", configure_logging=False)
+    _configure(app, settings)
+    app.blueprint(
+        chat_blueprint(
+            gateway, entries, max_query_chars=settings.max_query_chars, send_timeout_s=settings.send_timeout_s
+        )
+    )
+    app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings)))
+    app.blueprint(pages_blueprint(PROJECT / "test" / "websocket_test.html"))
+
+    @app.after_server_start
+    async def started(_: Sanic[Any, Any]) -> None:
+        for note in catalogue.notes:
+            log.info(
+                "catalogue_note",
+                document=note.document,
+                operation=note.operation,
+                action=note.action,
+                pointer=note.pointer,
+                reason=note.reason,
+            )
+        log.info("started", tools=len(catalogue.tools), upstreams=len(catalogue.upstreams))
+        print(banner(settings, catalogue), flush=True)
+
+    @app.before_server_stop
+    async def stopping(_: Sanic[Any, Any]) -> None:
+        await turns.close()
+        gateway.close_connections()
+        await asyncio.sleep(0.1)  # the writers send what is left, and the close frames
+
+    @app.after_server_stop
+    async def stopped(_: Sanic[Any, Any]) -> None:
+        await model.close()
+        await toolsets.close()
+        log.info("stopped")
+
+    return app
+
+
+def _configure(app: Sanic[Any, Any], settings: Settings) -> None:
+    app.config.WEBSOCKET_MAX_SIZE = settings.max_frame_bytes
+    app.config.REQUEST_MAX_SIZE = 1 << 20
+    app.config.REQUEST_TIMEOUT = 10
+    app.config.FALLBACK_ERROR_FORMAT = "json"
+    app.config.ACCESS_LOG = False
+    app.config.MOTD = False
+    # sanic-ext gives HEAD and OPTIONS; its own document is invalid with pydantic 2 and its page needs a CDN
+    Extend(app, config={"oas": False, "http_auto_trace": False, "cors": False, "health": False, "templating": False})
+
+
+def _readiness(catalogue: Catalogue, settings: Settings) -> dict[str, Any]:
+    upstreams = {name: {"tools": count} for name, count in catalogue.tool_counts().items()}
+    model = "embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL
+    return {"ready": bool(catalogue.tools), "model": model, "upstreams": upstreams}
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM. One process: several share a store, behind one another they share nothing."""
+    set_up_logging(settings.log_level)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    app = create_app(settings, os.environ)
+    app.run(host=settings.host, port=settings.port, single_process=True, access_log=False, motd=False)
+
+
+def main() -> None:
+    """The command line; environment variables enter here and nowhere else."""
+    build_cli(Settings, serve, os.environ)()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""`/ws/chat/{user_id}`: the reader. Decodes a frame, hands a query on, answers what is wrong. Next: `intake.py`.
+
+The token leaves the frame here: `Intake` binds it into the caller's toolset at once, and nothing else ever holds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import unquote
+
+import structlog
+from sanic import Blueprint, Request, Websocket
+from sanic.exceptions import WebsocketClosed
+from structlog.contextvars import bind_contextvars, clear_contextvars
+from websockets.exceptions import ConnectionClosed
+
+from agent.ports import EventLog
+from blueprints.connection import Connection
+from blueprints.intake import Gateway, Intake
+from schemas.errors import FrameRefused
+from schemas.frames import Ping, Pong, decode_frame, error_frame
+from schemas.messages import text
+
+log = structlog.get_logger(__name__)
+
+
+def chat_blueprint(gateway: Gateway, entries: EventLog, *, max_query_chars: int, send_timeout_s: float) -> Blueprint:
+    """The WebSocket route. Limits of frames are Sanic's own setting (`WEBSOCKET_MAX_SIZE`): above it 1009."""
+    blueprint = Blueprint("chat")
+
+    @blueprint.websocket("/ws/chat/<user_id:str>")  # type: ignore[untyped-decorator]
+    async def chat(request: Request, ws: Websocket, user_id: str) -> None:
+        clear_contextvars()
+        bind_contextvars(connection=str(request.id)[:8])
+        connection = Connection(ws, entries, send_timeout_s)
+        intake = Intake(gateway, connection, unquote(user_id))
+        writer = asyncio.create_task(connection.write())
+        gateway.connections.add(connection)
+        log.info("connected")
+        try:
+            await _read(ws, connection, intake, max_query_chars)
+        finally:
+            log.info("disconnected", close_code=ws.ws_proto.close_code)
+            gateway.connections.discard(connection)
+            intake.close()
+            writer.cancel()
+
+    return blueprint
+
+
+async def _read(ws: Websocket, connection: Connection, intake: Intake, max_query_chars: int) -> None:
+    while True:
+        try:
+            message = await ws.recv()
+        except (ConnectionClosed, WebsocketClosed):
+            return
+        if message is None:
+            continue
+        try:
+            frame = decode_frame(message, max_query_chars=max_query_chars)
+            if isinstance(frame, Ping):
+                connection.send(Pong())
+            else:
+                intake.put(frame)
+        except FrameRefused as refused:
+            sentence = text(refused.key, intake.locale, field=refused.field, **refused.params)
+            connection.send(error_frame(refused.code, sentence, field=refused.field))

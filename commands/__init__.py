@@ -1,0 +1,1 @@
+"""The command line: `python app.py COMMAND`. Start at `cli.py`."""

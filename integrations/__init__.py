@@ -1,0 +1,1 @@
+"""Everything the gateway talks to: documents, upstreams, models, stores. Start at `toolset.py`."""

@@ -1,0 +1,93 @@
+"""The process: starts and stops cleanly, says what runs, keeps its log readable, names a mistake in a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.steward import ROOT, Steward, request_json, start_steward
+from tests.support.talk import talk
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_stops_all_of_it_cleanly(tmp_path: Path, number: int) -> None:
+    """Exit code 0, the client is told 1012, every port is free again, no traceback anywhere."""
+    with start_steward(tmp_path) as steward:
+        async with talk(steward.ws) as resident:
+            await resident.ask("你好")
+            assert steward.stop(number) == 0
+            await resident.socket.wait_closed()
+            assert resident.socket.close_code == 1012
+        for port in (steward.port, *steward.estate_ports):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+        assert "Traceback" not in steward.written()
+
+
+async def test_the_log_is_json_lines_and_the_start_says_what_to_try(tmp_path: Path) -> None:
+    """A few plain lines name page, socket and a demo token; every other line is one JSON event without the query."""
+    with start_steward(tmp_path) as steward:
+        async with talk(steward.ws) as resident:
+            await resident.ask("查询我的物业费账单 independent-mark")
+        steward.stop()
+        lines = steward.written().splitlines()
+    plain = [line for line in lines if line and not line.startswith("{")]
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert f"http://localhost:{steward.port}/" in "\n".join(plain)
+    assert "your-token-here" in "\n".join(plain)
+    assert len(plain) <= 8, plain
+    assert {"started", "turn_started", "turn_ended", "stopped"} <= {event["event"] for event in events}
+    assert [event for event in events if event["level"] in ("error", "critical")] == []
+    assert "independent-mark" not in "\n".join(lines)
+
+
+def test_livez_and_readyz_answer(steward: Steward) -> None:
+    """`/livez` says that the process runs, `/readyz` which upstreams it has tools of."""
+    assert request_json(f"{steward.http}/livez") == {"live": True}
+    ready = request_json(f"{steward.http}/readyz")
+    assert ready["ready"] is True
+    assert all(upstream["tools"] > 0 for upstream in ready["upstreams"].values())
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"STEWARD_PORT": "many"}, "STEWARD_PORT"),
+        ({"STEWARD_TIMEZONE": "Mars/Base"}, "Mars/Base"),
+        ({"STEWARD_UPSTREAMS": "/nowhere/upstreams.yaml"}, "/nowhere/upstreams.yaml"),
+    ],
+)
+def test_a_mistake_in_a_setting_is_one_sentence_and_exit_code_1(
+    tmp_path: Path, environment: dict[str, str], sentence: str
+) -> None:
+    """No traceback: the message names the setting."""
+    settings = os.environ | {"STEWARD_DATA_DIR": str(tmp_path)} | environment
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "app.py")], env=settings, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_named(steward: Steward, tmp_path: Path) -> None:
+    """A second Steward on the same ports says which port is taken and ends with 1."""
+    settings = os.environ | {
+        "STEWARD_DATA_DIR": str(tmp_path),
+        "STEWARD_PORT": "0",
+        "STEWARD_DEMO_PORT": str(steward.estate_ports[0]),
+    }
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "app.py")], env=settings, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert str(steward.estate_ports[0]) in done.stderr
+    assert "Traceback" not in done.stderr

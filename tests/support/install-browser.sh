@@ -1,0 +1,19 @@
+#!/bin/sh
+# What the browser tests need: Chromium (or CHROMIUM=/path) and a font with Chinese characters.
+set -eu
+here=$(dirname "$0")
+missing=
+if [ -n "${CHROMIUM:-}" ]; then
+    [ -x "$CHROMIUM" ] || { echo "CHROMIUM=$CHROMIUM is not an executable file"; exit 1; }
+elif ! [ -x /usr/bin/chromium ]; then
+    # Ubuntu's chromium package is only a pointer to a snap, which does not run headless under a test
+    if grep -qi '^ID=ubuntu' /etc/os-release 2>/dev/null; then
+        echo "Please install Chromium or Chrome and name it: make test CHROMIUM=/path/to/chrome"
+        exit 1
+    fi
+    missing="chromium"
+fi
+if ! { command -v fc-list >/dev/null 2>&1 && fc-list :lang=zh family | grep -q .; }; then
+    missing="$missing fontconfig fonts-noto-cjk"
+fi
+[ -z "$missing" ] || sh "$here/install-debian.sh" $missing

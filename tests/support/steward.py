@@ -1,0 +1,140 @@
+"""Starts the product as a user does, `python app.py` in a process of its own, and says where it listens."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Steward:
+    """A running Steward. `log` is the file of everything it wrote, standard output and error."""
+
+    port: int
+    estate_ports: tuple[int, int, int]
+    data_dir: Path
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "estate.sqlite3"
+
+    def login(self, user_id: str, **more: Any) -> str:
+        """A login of the embedded estate."""
+        return str(self.control("/demo/login", {"user_id": user_id, **more})["token"])
+
+    def control(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
+        """A control of the estate: POST with a body, GET without one, or `method`."""
+        return request_json(f"http://127.0.0.1:{self.estate_ports[0]}{path}", body, method=method)
+
+    def fault(self, upstream: str, fault: str, *, operation: str | None = None, times: int = 1000) -> None:
+        """Break the estate on purpose."""
+        self.control("/demo/faults", {"upstream": upstream, "operation": operation, "fault": fault, "times": times})
+
+    def written(self) -> str:
+        """All that the process has written so far."""
+        return self.log.read_text(encoding="utf-8")
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Send the signal and wait for the end; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+def request_json(url: str, body: Any = None, *, method: str | None = None) -> Any:
+    """The JSON answer of a small request; raises `urllib.error.HTTPError` for a refusal."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        text = response.read()
+    return json.loads(text) if text else None
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` consecutive free ports."""
+    while True:
+        with ExitStack() as stack:
+            probe = stack.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            first = int(probe.getsockname()[1])
+            try:
+                for port in range(first + 1, first + count):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except (OSError, OverflowError):
+                continue
+            return first
+
+
+@contextmanager
+def start_steward(folder: Path, **environment: str) -> Iterator[Steward]:
+    """Run `python app.py` with its data in `folder`; `environment` overrides single variables. Stopped at the end."""
+    first = free_ports(4)
+    data_dir = folder / "data"
+    settings = {
+        "STEWARD_PORT": str(first),
+        "STEWARD_DEMO_PORT": str(first + 1),
+        "STEWARD_DATA_DIR": str(data_dir),
+        "STEWARD_TYPING_PAUSE_S": "0.001",
+        **environment,
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("STEWARD_", "OPENAI_"))}
+    log = folder / "steward.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py")], cwd=folder, env=inherited | settings, stdout=output, stderr=output
+        )
+    running = Steward(
+        port=int(settings["STEWARD_PORT"]),
+        estate_ports=(first + 1, first + 2, first + 3),
+        data_dir=data_dir,
+        log=log,
+        process=process,
+    )
+    try:
+        _wait_until_ready(running)
+        yield running
+    finally:
+        try:
+            running.stop()
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+
+def _wait_until_ready(steward: Steward) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if steward.process.poll() is not None:
+            raise RuntimeError(f"Steward ended with {steward.process.returncode}:\n{steward.written()}")
+        try:
+            request_json(f"{steward.http}/readyz")
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"Steward did not become ready:\n{steward.written()}")
