@@ -1,0 +1,113 @@
+"""What a resident is shown of a call before it is sent: a summary and labelled arguments, from document and arguments.
+
+Never from a model. `toolset.py` puts it into the prepared call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from integrations.openapi.labels import FieldLabel, argument_labels
+from integrations.upstream.shape import amount
+from integrations.upstream.target import Target
+from schemas.messages import localise
+from schemas.tool import LabelledText
+from schemas.turn import Locale
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.]+)\}")
+_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?")
+_MAX_LINES = 60
+_MAX_TEXT = 2000
+_YES_NO: dict[Locale, tuple[str, str]] = {"zh": ("是", "否"), "en": ("yes", "no")}
+
+
+class ApprovalText:
+    """The words for one operation in one language."""
+
+    def __init__(self, target: Target, locale: Locale) -> None:
+        self._target, self._locale = target, locale
+        self._labels = argument_labels(target.tool)
+        self._zone = ZoneInfo(target.upstream.settings.dates.zone)
+
+    def summary(self, arguments: Mapping[str, Any]) -> str:
+        """The operation's `confirm` text with its `{argument}` filled, else its title."""
+        confirm = self._target.settings.confirm
+        if confirm is None:
+            return self._target.title(self._locale)
+        flat = {path: text for path, _, text in self._leaves(arguments, "", "")}
+        return _PLACEHOLDER.sub(lambda match: flat.get(match[1], "…"), localise(confirm, self._locale))
+
+    def lines(self, arguments: Mapping[str, Any]) -> tuple[LabelledText, ...]:
+        """One line for each value that would be sent, nested objects flattened, in the order of the tool's schema."""
+        order = {name: index for index, name in enumerate(self._target.tool.parameters.get("properties", {}))}
+        sorted_arguments = dict(sorted(arguments.items(), key=lambda item: order.get(item[0], len(order))))
+        found = [LabelledText(label, text) for _, label, text in self._leaves(sorted_arguments, "", "")]
+        if len(found) > _MAX_LINES:
+            found = [*found[:_MAX_LINES], LabelledText("…", f"+{len(found) - _MAX_LINES}")]
+        return tuple(found)
+
+    def _leaves(self, value: Any, path: str, above: str) -> Iterator[tuple[str, str, str]]:
+        """(path, label, text) of every value; a label says where two fields of one name belong."""
+        for name, item in value.items():
+            here = f"{path}.{name}" if path else str(name)
+            described = self._labels.get(here)
+            label = localise(described.label, self._locale) if described and described.label else str(name)
+            file = _file_name(item)
+            if isinstance(item, Mapping) and file is None:
+                # An outer label that is only a wrapper's technical name helps nobody.
+                inner = label if described and described.label and path else above
+                yield from self._leaves(item, here, inner)
+            elif isinstance(item, list) and any(isinstance(part, Mapping) and _file_name(part) is None for part in item):
+                for number, part in enumerate(item, 1):
+                    entry = f"{label} {number}"
+                    if isinstance(part, Mapping):
+                        yield from self._leaves(part, f"{here}[]", entry)
+                    else:
+                        yield here, entry, self._text(part, described)
+            else:
+                yield here, f"{above} · {label}" if above else label, self._text(item, described, here)
+
+    def _text(self, value: Any, described: FieldLabel | None, path: str = "") -> str:
+        if isinstance(value, list):
+            items = self._labels.get(f"{path}[]") or described
+            return "、".join(self._text(item, items) for item in value) if self._locale == "zh" else ", ".join(
+                self._text(item, items) for item in value
+            )
+        if value is None:
+            return "—"
+        if isinstance(value, bool):
+            return _YES_NO[self._locale][0 if value else 1]
+        file = _file_name(value)
+        if file is not None:
+            return file
+        gloss = described.values.get(str(value)) if described is not None else None
+        if gloss:
+            return localise(gloss, self._locale)
+        unit = self._target.settings.money.get(path) or self._target.settings.money.get(path.rpartition(".")[2])
+        if unit is not None and isinstance(value, int | Decimal):
+            shaped = amount(value, unit)
+            return f"{shaped['value']} {shaped['unit']}" if isinstance(shaped, Mapping) else str(value)
+        return self._readable(str(value))[:_MAX_TEXT]
+
+    def _readable(self, text: str) -> str:
+        """A date-time in the estate's zone, to the minute; other text as it is."""
+        if not _DATE_TIME.fullmatch(text):
+            return text
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return text
+        local = moment.astimezone(self._zone) if moment.tzinfo is not None else moment
+        return local.strftime("%Y-%m-%d %H:%M")
+
+
+def _file_name(value: Any) -> str | None:
+    """The name of a file argument, or None for anything else."""
+    if isinstance(value, Mapping) and set(value) == {"$file"} and isinstance(value["$file"], Mapping):
+        return str(value["$file"].get("filename") or "file")
+    return None

@@ -1,0 +1,125 @@
+"""Which value of an enum a sentence means, by the words that the description gives for it. Next: `extract.py`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from integrations.models.embedded.labels import is_other
+from integrations.models.embedded.numbers import to_int
+from integrations.models.embedded.schema import Slot
+from integrations.models.embedded.text import canonical, common_runs, is_chinese, stem
+
+_ORDINAL = re.compile(r"^(?:选|要|就)?(?:第)?([0-9一二三四五六七八九十]{1,2})(?:个|项|种|条|套|间)?[吧。.!！]?$|^(?:the )?(first|second|third|fourth|fifth|last)( one)?$", re.I)
+_ENGLISH_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
+# A gloss without separators, longer than this, is a heap of words: any common run of two characters counts.
+_HEAP = 5
+
+
+def ordinal(text: str, count: int) -> int | None:
+    """The index that "2", "第二个" or "the second one" picks from a list of `count`."""
+    match = _ORDINAL.match(text.strip())
+    if not match:
+        return None
+    chosen = _ENGLISH_ORDINALS[match[2].lower()] if match[2] else to_int(match[1])
+    if chosen is None or not (chosen == -1 or 1 <= chosen <= count):
+        return None
+    return chosen - 1 if chosen > 0 else count - 1
+
+
+def meant(text: str, slot: Slot, *, loosely: bool = False) -> list[tuple[Any, float]]:
+    """The values that the text may mean, best first, with a score (2 is a word of two characters said in full).
+
+    `loosely` (the slot was asked for) lets single characters and "the second one" count.
+    """
+    plain, stems = canonical(text), _stems(text)
+    scores: dict[Any, float] = {}
+    for value, words in slot.glosses.items():
+        if value is None:
+            continue
+        best = max((_score(plain, text, stems, word, str(value) == word or word == words[0]) for word in words), default=0.0)
+        if best:
+            scores[value] = best
+    if not scores:
+        scores = _fuzzy(plain, slot.glosses)
+    if not scores and loosely:
+        scores = _single(plain, slot.glosses)
+    if not scores and loosely:
+        index = ordinal(text, len(slot.values))
+        scores = {slot.values[index]: 3.0} if index is not None else {}
+    return sorted(scores.items(), key=lambda pair: -pair[1])
+
+
+def best(text: str, slot: Slot, *, loosely: bool = False) -> Any | None:
+    """The one value that the text means; None if two are as good."""
+    found = meant(text, slot, loosely=loosely)
+    if not found or (len(found) > 1 and found[1][1] >= found[0][1] and not loosely):
+        return None
+    return found[0][0] if len(found) == 1 or found[0][1] > found[1][1] or _is_kind(slot) else None
+
+
+def _is_kind(slot: Slot) -> bool:
+    """Whether "other" is a choice: then a near guess that the resident sees is better than a question."""
+    return any(is_other(words) for words in slot.glosses.values())
+
+
+def _score(plain: str, text: str, stems: Sequence[str], word: str, is_value: bool) -> float:
+    if not word:
+        return 0.0
+    if not is_chinese(word):
+        return _english(stems, word) if len(word) > 1 and (not is_value or len(word) > 2 or word.lower() in text.lower()) else 0.0
+    said = canonical(word)
+    if said in plain and not _negated(plain, said):
+        return len(said) + 0.5 if len(said) > 1 else 0.0
+    if len(said) >= _HEAP:
+        return float(sum(len(run) for run in common_runs(plain, said)))
+    core = said.rstrip("色费号层")  # 白色的车 and 白车, 物业费 and 物业
+    if len(core) >= 2 and core in plain and len(said) - len(core) == 1 and len(said) == 3:
+        return 1.5
+    return 0.0
+
+
+def _negated(plain: str, said: str) -> bool:
+    return not said.startswith(("未", "不")) and f"未{said}" in plain
+
+
+def _english(stems: Sequence[str], word: str) -> float:
+    wanted = _stems(word)
+    if not wanted:
+        return 0.0
+    hits = [w for w in wanted if w in stems]
+    if len(wanted) > 3:  # a heap of words: any counts
+        return 2.0 * len(hits)
+    content = [w for w in wanted if w not in ("a", "the", "at", "in", "of", "level")]
+    return 2.0 * len(hits) if content and all(w in hits for w in content) else 0.0
+
+
+def _stems(text: str) -> list[str]:
+    return [stem(w) if w.isalpha() else w for w in re.findall(r"[a-z]+|\d+|[a-z]+\d+", re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text.lower()))] + re.findall(
+        r"[a-z]+\d+", text.lower()
+    )
+
+
+def _fuzzy(plain: str, glosses: Mapping[Any, Sequence[str]]) -> dict[Any, float]:
+    """A word of three characters of which two stand in their place, the last among them; only if no other value has one."""
+    hits: dict[Any, float] = {}
+    for value, words in glosses.items():
+        for word in words:
+            if len(word) == 3 and is_chinese(word):
+                said = canonical(word)
+                for i in range(len(plain) - 2):
+                    piece = plain[i : i + 3]
+                    if piece[2] == said[2] and len(set(piece) & set(said)) == 2 and piece[0] != piece[1]:
+                        hits[value] = 1.2
+    return hits if len(hits) == 1 else {}
+
+
+def _single(plain: str, glosses: Mapping[Any, Sequence[str]]) -> dict[Any, float]:
+    hits: dict[Any, float] = {}
+    for value, words in glosses.items():
+        text = "".join(canonical(w) for w in words if is_chinese(w))
+        shared = {c for c in plain if is_chinese(c) and c in text and c not in "的了我是有在一不"}
+        if shared:
+            hits[value] = 0.4 * len(shared)
+    return hits

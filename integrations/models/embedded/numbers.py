@@ -1,0 +1,111 @@
+"""Numbers as people write them: 3, 88.5, 一百五十, 半, six; each with its place and the unit behind it. Next: `extract.py`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "俩": 2, "壹": 1, "贰": 2, "叁": 3}
+_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10000}
+_ENGLISH = {
+    w: i
+    for i, w in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
+        " nineteen twenty".split()
+    )
+} | {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "couple": 2, "dozen": 12}
+ZH_NUMBER = "[零〇一二两俩三四五六七八九十百千万]+"
+_NUMBER = re.compile(
+    rf"(?P<digits>(?<![A-Za-z\d.\-])\d+(?:,\d{{3}})*(?:\.\d+)?(?![\d\-]))|(?P<zh>{ZH_NUMBER})|(?P<half>半)"
+    rf"|(?P<en>\b(?:{'|'.join(_ENGLISH)})\b)",
+    re.I,
+)
+# Family → how its unit is written behind (or before) a number. The last is what a label says of it.
+UNITS: dict[str, re.Pattern[str]] = {
+    "money": re.compile(r"\s*(元|块钱?|圆|yuan|rmb|cny|¥)", re.I),
+    "month": re.compile(r"\s*(个月|个整月|月卡|months?)", re.I),
+    "year": re.compile(r"\s*(年|years?)", re.I),
+    "day": re.compile(r"\s*(天|日|days?|nights?|晚)", re.I),
+    "hour": re.compile(r"\s*(个?小时|钟头|hours?|hrs?)", re.I),
+    "minute": re.compile(r"\s*(分钟|minutes?|mins?)", re.I),
+    "star": re.compile(r"\s*(颗?星|分(?!钟)|stars?|points?)", re.I),
+    "person": re.compile(r"\s*(个人|位|人|people|persons?|guests?|adults?|of us)", re.I),
+    "count": re.compile(r"\s*(张|份|件|辆|台|次|瓶|桶|箱|碗|条|盒|袋|本|套|个(?!月|人|小时)|只|枚|copies|pieces?|items?|times?|tickets?)", re.I),
+}
+LABELS: dict[str, re.Pattern[str]] = {
+    "money": re.compile(r"金额|元|钱|费用|价|分）|amount|yuan|price|fee|fen|cents", re.I),
+    "month": re.compile(r"月数|个月|几个月|months?", re.I),
+    "year": re.compile(r"年数|年限|years?", re.I),
+    "day": re.compile(r"天数|几天|days?|nights?", re.I),
+    "hour": re.compile(r"小时|hours?", re.I),
+    "minute": re.compile(r"分钟|minutes?", re.I),
+    "star": re.compile(r"评分|打分|星|分数|stars?|score|rating", re.I),
+    "person": re.compile(r"人数|几人|people|persons?|guests?|number of (people|guests)", re.I),
+    "count": re.compile(r"数量|份数|张数|件数|次数|个数|桶数|辆数|quantity|count|number of|how many|copies", re.I),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number at [start, end) of the text (the unit included), `unit` a key of `UNITS` or ""."""
+
+    start: int
+    end: int
+    value: Decimal
+    unit: str
+
+
+def read_chinese(text: str) -> int | None:
+    """一百五十 → 150, 两 → 2, 二零二六 → 2026."""
+    if not text:
+        return None
+    if not any(c in _SCALES for c in text):
+        return int("".join(str(_DIGITS[c]) for c in text)) if all(c in _DIGITS for c in text) else None
+    total = section = digit = 0
+    for c in text:
+        if c in _DIGITS:
+            digit = _DIGITS[c]
+        elif c == "万":
+            total, section, digit = (total + section + digit) * 10000, 0, 0
+        elif c in _SCALES:
+            section, digit = section + (digit or 1) * _SCALES[c], 0
+        else:
+            return None
+    if digit and len(text) > 1 and text[-2] in "百千万":  # 一百五 is 150
+        digit *= _SCALES[text[-2]] // 10
+    return total + section + digit
+
+
+def to_int(text: str) -> int | None:
+    """An integer in digits, Chinese or English words."""
+    text = text.strip().lower()
+    if text.isdecimal():
+        return int(text) if len(text) < 25 else None
+    return _ENGLISH.get(text, read_chinese(text))
+
+
+def numbers(text: str) -> list[Number]:
+    """Every number of the text, in order. 半年 is 6 months, 一年 12 (of unit "month", as people count contracts)."""
+    found: list[Number] = []
+    for match in _NUMBER.finditer(text):
+        if match["half"]:
+            if text.startswith("年", match.end()):
+                found.append(Number(match.start(), match.end() + 1, Decimal(6), "month"))
+            continue
+        value = Decimal(match["digits"].replace(",", "")) if match["digits"] else None
+        if value is None:
+            whole = to_int(match["zh"] or match["en"])
+            if whole is None:
+                continue
+            value = Decimal(whole)
+        unit, end = "", match.end()
+        for family, pattern in UNITS.items():
+            behind = pattern.match(text, match.end())
+            if behind:
+                unit, end = family, behind.end()
+                break
+        if not unit and re.search(r"[¥￥$]\s*$", text[: match.start()]):
+            unit = "money"
+        found.append(Number(match.start(), end, value, unit))
+    return found

@@ -1,0 +1,181 @@
+"""Which tool a sentence means: terms of the tools' own text, evidence of filled slots, the class of the verb. Next: `dialogue.py`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from integrations.models.embedded.catalogue import Tool, compile_tools
+from integrations.models.embedded.extract import Scene, extract, missing
+from integrations.models.embedded.schema import Path, Slot
+from integrations.models.embedded.text import canonical, terms
+from integrations.models.embedded.values import Found
+from integrations.models.embedded.words import ELSEWHERE, FAULT, QUESTION, REQUEST, VERBS, WHY
+from schemas.tool import ToolSpec
+
+_RECORDS = re.compile(r"记录|流水|历史|明细|进度|进展|列表|清单|哪些|多少钱|要.{0,4}多少|\b(history|records?|status|progress|list of|breakdown|how much)\b", re.I)
+_DONE = re.compile(r"[没未已经欠][经有]?[交缴付取撤评]|[交缴付]过|(要|该|应)[交缴付].{0,8}(多少|几|吗|[?？])|[交缴付取]了(没|吗|哪|什么|多少)|怎么.{0,6}[交缴付]了"
+                   r"|\b(did|have|has) (i|we) pa(y|id)|\bpaid\b|\bunpaid\b|(已|被|了).{0,2}取消|取消(了|的)(?!吧)|\bcancelled\b|\bto pay\b(?=.*\?)", re.I)  # fmt: skip
+_HOW_TO = re.compile(r"怎么(?!样|回事|了|这么)|如何|\bhow (do|can|to)\b", re.I)
+_WEIGHTS = {"code": 2.5, "email": 1.5, "plate": 1.4, "phone": 0.4, "enum": 1.1, "date": 0.5, "month": 0.6, "window": 0.4, "datetime": 0.3,
+            "integer": 0.8, "number": 0.6, "place": 0.4, "text": 0.6, "bool": 0.3, "opaque": 0.0}  # fmt: skip
+# Below this a sentence means none of the tools.
+ENOUGH, COVERED = 2.3, 0.28
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A tool with its score, the share of the sentence that its text covers, and what the sentence fills."""
+
+    tool: Tool
+    score: float
+    coverage: float
+    found: Mapping[Path, Found]
+    allowed: bool
+    likeness: float
+
+
+class Catalogue:
+    """The compiled tools and how rare each of their terms is."""
+
+    def __init__(self, specs: Sequence[ToolSpec]) -> None:
+        self.tools: tuple[Tool, ...] = compile_tools(specs)
+        self.by_name = {tool.name: tool for tool in self.tools}
+        self._spread = Counter(term for tool in self.tools for term in tool.terms)
+        self._all_text = canonical(" ".join(spec.description for spec in specs))
+
+    def rarity(self, term: str) -> float:
+        """Inverse document frequency, never negative; a term that no tool has is the rarest."""
+        spread, count = self._spread.get(term, 0), len(self.tools)
+        return math.log(1 + (count - spread + 0.5) / (spread + 0.5))
+
+    def elsewhere(self, text: str) -> bool:
+        """Whether the sentence is about something in the world that no tool's text mentions."""
+        return any(match.group().lower() not in self._all_text for match in ELSEWHERE.finditer(text))
+
+
+def verbs_of(text: str) -> frozenset[str]:
+    """The classes of what the sentence asks for."""
+    found = {name for name, pattern in VERBS.items() if pattern.search(text)}
+    request = bool(REQUEST.search(text))
+    if _RECORDS.search(text) and not (request and found & {"cancel", "rate"}):
+        return frozenset({"lookup"})
+    if _DONE.search(text):
+        found -= {"pay", "cancel"}
+        found.add("lookup")
+    if QUESTION.search(text) and not request and not _HOW_TO.search(text) and not FAULT.search(text):
+        found = {"lookup"} | (found & {"extend"})
+    return frozenset(found)
+
+
+def rank(catalogue: Catalogue, text: str, scene: Scene) -> list[Ranked]:
+    """All tools, best first; ties keep the order of the tools."""
+    query = terms(text, query=True)
+    total = sum(weight * catalogue.rarity(term) for term, weight in query.items()) or 1.0
+    verbs, plain = verbs_of(text), canonical(text)
+    extracted = [extract(tool, scene, {}) for tool in catalogue.tools]
+    ids = {c.value.upper() for c in scene.spans.codes if any(_takes(t, c.value) for t in catalogue.tools)}
+    ranked = []
+    for tool, found in zip(catalogue.tools, extracted, strict=True):
+        matched = sum(
+            weight * catalogue.rarity(term) * tool.terms[term] / (tool.terms[term] + 0.7)
+            for term, weight in query.items()
+            if term in tool.terms
+        )
+        covered = sum(weight * catalogue.rarity(term) for term, weight in query.items() if term in tool.terms) / total
+        likeness = _likeness(tool, plain, query, catalogue)
+        left = missing(tool, {path: f.value for path, f in found.items()})
+        allowed = _allowed(tool, verbs, text, found, left, likeness)
+        score = matched + 3.5 * max(0.0, likeness - 0.35) + _evidence(tool, found, text) + _by_verb(tool, verbs, text)
+        score -= (0.5 if not tool.write else 0.15) * len(left)
+        score -= 2.0 * sum(1 for code in ids if code not in {str(f.value).upper() for f in found.values()})
+        if scene.spans.plates and not any(f.value == scene.spans.plates[-1].value for f in found.values()):
+            score -= 1.2
+        if scene.spans.emails and not any(f.value == scene.spans.emails[-1].value for f in found.values()):
+            score -= 1.2
+        ranked.append(Ranked(tool, score, max(covered, likeness), found, allowed, likeness))
+    return sorted(ranked, key=lambda r: -r.score)
+
+
+def _takes(tool: Tool, code: str) -> bool:
+    return any(
+        s.kind == "code" and s.schema.get("pattern") and (tool.accepts(s, code) or tool.accepts(s, code.upper())) for s in tool.slots
+    )
+
+
+def _likeness(tool: Tool, plain: str, query: Mapping[str, float], catalogue: Catalogue) -> float:
+    """How like the sentence is to the tool's nearest example, 0 to 1."""
+    best = 0.0
+    for example, found in tool.examples:
+        if example == plain:
+            return 1.3
+        shared = sum(min(query[t], found[t]) * catalogue.rarity(t) for t in query.keys() & found.keys())
+        both = sum(max(query.get(t, 0.0), found.get(t, 0.0)) * catalogue.rarity(t) for t in query.keys() | found.keys())
+        best = max(best, shared / both if both else 0.0)
+    return best
+
+
+def _evidence(tool: Tool, found: Mapping[Path, Found], text: str) -> float:
+    kinds = {slot.path: slot for slot in tool.slots}
+    score = 0.0
+    for path, value in found.items():
+        slot: Slot = kinds[path]
+        if not value.strong:
+            continue
+        if slot.kind == "code" and not slot.schema.get("pattern"):
+            score += 0.6
+        elif slot.kind == "text" and slot.required and tool.reports:
+            score += 2.2
+        else:
+            score += _WEIGHTS[slot.kind] * (1.0 if slot.required or slot.kind == "enum" else 0.7)
+    return score
+
+
+def _by_verb(tool: Tool, verbs: frozenset[str], text: str) -> float:
+    score = 0.0
+    own = tool.verbs & verbs
+    if own:
+        score += 0.8 if own == {"lookup"} else 2.0
+    if verbs == {"lookup"} and tool.write:
+        score -= 2.5
+    if not verbs and tool.write:
+        score -= 0.8
+    if verbs and "lookup" not in verbs and not tool.write:
+        score -= 1.0
+    if tool.write and tool.verbs & {"cancel", "change", "pay", "rate"} and not own:
+        score -= 3.0
+    if tool.write and verbs & {"cancel", "change", "rate"} and not own:
+        score -= 1.5
+    if tool.reports and FAULT.search(text) and "create" in tool.verbs:
+        score += 1.5
+    return score
+
+
+def _allowed(tool: Tool, verbs: frozenset[str], text: str, found: Mapping[Path, Found], left: Sequence[Slot], likeness: float) -> bool:
+    """Whether the sentence has what a write needs: its verb, a report for one that takes reports, or every typed argument."""
+    if not tool.write:
+        return True
+    if tool.verbs & verbs or likeness >= 0.75:
+        return True
+    if tool.reports and "create" in tool.verbs and FAULT.search(text):
+        return True
+    strict = tool.verbs & {"cancel", "change", "pay", "rate"}
+    typed = [f for f in found.values() if f.strong]
+    return not strict and not left and len(typed) >= 2 and not (QUESTION.search(text) and not REQUEST.search(text))
+
+
+def clear(ranked: Sequence[Ranked], catalogue: Catalogue, text: str) -> Ranked | None:
+    """The tool the sentence means, if it means one at all."""
+    candidates = [r for r in ranked if r.allowed]
+    if not candidates:
+        return None
+    top = candidates[0]
+    typed = any(f.strong and f.value is not None for f in top.found.values())
+    bar = ENOUGH + (1.6 if catalogue.elsewhere(text) else 0.0) + (0.8 if WHY.search(text) else 0.0)
+    covered = COVERED if not catalogue.elsewhere(text) else 0.7
+    if top.score < bar or (top.coverage < covered and not (typed and top.score > bar + 1.0)):
+        return None
+    return top

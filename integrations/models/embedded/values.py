@@ -1,0 +1,263 @@
+"""What one slot can take from a sentence, by the slot's kind. Pure functions; `extract.py` asks them for a whole tool."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any
+
+from integrations.models.embedded import enums
+from integrations.models.embedded.dates import When
+from integrations.models.embedded.numbers import LABELS, Number
+from integrations.models.embedded.schema import Slot
+from integrations.models.embedded.spans import Span, Spans
+from integrations.models.embedded.text import HAN
+from integrations.models.embedded.words import FAULT, NOTHING_SUBJECT
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value with the place of the words it was read from ((-1, -1) where no word said it)."""
+
+    value: Any
+    start: int = -1
+    end: int = -1
+    strong: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a slot is asked of a sentence. `asked`: the resident was just asked for it; `only`: for it alone."""
+
+    spans: Spans
+    now: datetime
+    past: bool
+    asked: bool = False
+    only: bool = False
+    accepts: Callable[[Any], bool] = field(default=lambda _value: True)
+    rivals: int = 0
+
+
+def read(slot: Slot, asking: Asking) -> Found | None:
+    """The slot's value in the sentence, or None. Every value fits the slot's schema."""
+    reader = _READERS.get(slot.kind)
+    found = reader(slot, asking) if reader else None
+    if found is None:
+        return None
+    if slot.many:
+        return found if asking.accepts(found.value) else None
+    return found if asking.accepts(found.value) else None
+
+
+def _enum(slot: Slot, asking: Asking) -> Found | None:
+    if slot.variant and not asking.asked:
+        value = enums.best(asking.spans.text, slot)
+    else:
+        value = enums.best(asking.spans.text, slot, loosely=asking.only or (asking.asked and len(asking.spans.text) <= 12))
+    return None if value is None else Found(value, 0, 0)
+
+
+def _bool(slot: Slot, asking: Asking) -> Found | None:
+    text = asking.spans.text
+    if asking.only and re.match(r"^(是|要|需要|对|yes|y\b|yeah|sure|true|ok)", text, re.I):
+        return Found(True, 0, 0)
+    if asking.only and re.match(r"^(否|不|没|no|n\b|false)", text, re.I):
+        return Found(False, 0, 0)
+    core = re.sub(r"^(是否|需不需要|要不要|需要|whether)", "", slot.zh)
+    if len(core) >= 2 and HAN.search(core) and core in text:
+        return Found(not re.search(rf"(不|没|无|别|未)[^，,。]{{0,3}}{re.escape(core)}", text), 0, 0)
+    return None
+
+
+def _email(slot: Slot, asking: Asking) -> Found | None:
+    return _first(asking.spans.emails)
+
+
+def _phone(slot: Slot, asking: Asking) -> Found | None:
+    found = _first(asking.spans.phones)
+    if found is None and asking.asked:
+        match = re.search(r"\+?\d[\d\- ]{4,16}\d", asking.spans.text)
+        found = Found(match.group(), match.start(), match.end()) if match else None
+    return found
+
+
+def _plate(slot: Slot, asking: Asking) -> Found | None:
+    return _first(asking.spans.plates)
+
+
+def _first(spans: Sequence[Span]) -> Found | None:
+    return Found(spans[-1].value, spans[-1].start, spans[-1].end) if spans else None
+
+
+def _code(slot: Slot, asking: Asking) -> Found | None:
+    whole = slot.schema.get("type") in ("integer", "number")
+    pattern = bool(slot.schema.get("pattern"))
+    for span in asking.spans.codes:
+        for word in dict.fromkeys((span.value.upper(), span.value)):
+            if whole:
+                if word.isdecimal() and (len(word) >= 6 or asking.asked) and len(word) < 25 and asking.accepts(int(word)):
+                    return Found(int(word), span.start, span.end)
+            elif (pattern or asking.only or _looks(word, slot)) and asking.accepts(word):
+                return Found(word, span.start, span.end)
+    return None
+
+
+def _looks(word: str, slot: Slot) -> bool:
+    """Whether a word has the shape of the slot's example, or of any code (letters with digits, or six digits)."""
+    examples = slot.schema.get("examples")
+    listed = examples if isinstance(examples, list) else [slot.schema.get("example")]
+    shapes = {_shape(str(e)) for e in listed if e is not None}
+    if shapes:
+        return _shape(word) in shapes
+    return len(word) >= 6 and sum(c.isdigit() for c in word) >= 3
+
+
+def _shape(word: str) -> str:
+    return re.sub(r"(.)\1+", r"\1", re.sub(r"[A-Za-z]", "A", re.sub(r"\d", "9", word)))
+
+
+def _number(slot: Slot, asking: Asking) -> Found | None:
+    text = f"{slot.zh} {slot.en} {slot.name} {slot.about}"
+    families = [family for family, label in LABELS.items() if label.search(text)]
+    fitting = [n for n in asking.spans.numbers if n.unit and n.unit in families]
+    if not fitting and "month" in families:
+        fitting = [Number(n.start, n.end, n.value * 12, "month") for n in asking.spans.numbers if n.unit == "year"]
+    if not fitting and (asking.only or (asking.asked and asking.rivals <= 1)):
+        fitting = [n for n in asking.spans.numbers if not n.unit] or list(asking.spans.numbers)
+    if not fitting and "star" in families and not asking.asked:
+        fitting = [n for n in asking.spans.numbers if not n.unit and re.search(r"[给打评]|rate|score", asking.spans.text[: n.start])]
+    for number in fitting:
+        value = number.value
+        if number.unit == "money" and re.search(r"（分）|\(分\)|\bfen\b|\bcents\b|以分", slot.about):
+            value *= 100
+        plain: int | float | None = int(value) if value == value.to_integral_value() else None if slot.kind == "integer" else float(value)
+        if plain is not None and asking.accepts(plain):
+            return Found(plain, number.start, number.end)
+    return None
+
+
+def _when(slot: Slot, asking: Asking) -> When | None:
+    found = asking.spans.past_days if asking.past else asking.spans.days
+    return found[0] if found else None
+
+
+def _day(slot: Slot, asking: Asking) -> Found | None:
+    when = _when(slot, asking)
+    if when is None:
+        return None
+    if slot.role == "to":
+        if when.open or (when.grain == "year" and when.last > asking.now.date()):
+            return None
+        chosen = when.last
+    else:
+        if slot.role == "" and when.grain in ("month", "year", "span") and when.first != when.last:
+            return None
+        chosen = when.first
+    return Found(_written(chosen, slot), when.start, when.end)
+
+
+def _moment(slot: Slot, asking: Asking) -> Found | None:
+    when = _when(slot, asking)
+    if when is None:
+        return None
+    if slot.role == "to" and when.open:
+        return None
+    clock = asking.spans.clocks[0] if asking.spans.clocks else None
+    if slot.role == "to":
+        at = datetime.combine(when.last, clock.to if clock and clock.to else time(23, 59, 59), asking.now.tzinfo)
+    elif slot.role == "" and clock is None:
+        return None
+    else:
+        at = datetime.combine(when.first, clock.at if clock else time(0), asking.now.tzinfo)
+    plain = re.search(r"yyyy-MM-dd HH:mm(:ss)?", slot.about)
+    if slot.schema.get("format") != "date-time" and (plain or slot.kind == "datetime"):
+        return Found(at.strftime("%Y-%m-%d %H:%M:%S" if not plain or plain[1] else "%Y-%m-%d %H:%M"), when.start, when.end)
+    return Found(at.isoformat(), when.start, when.end)
+
+
+def _month(slot: Slot, asking: Asking) -> Found | None:
+    when = _when(slot, asking)
+    if when is None or (when.grain in ("day", "week") and not asking.only and not slot.role):
+        return None
+    if slot.role == "to":
+        if when.open:
+            return None
+        return Found(_month_text(when.last, slot), when.start, when.end)
+    if slot.role == "" and (when.first.year, when.first.month) != (when.last.year, when.last.month):
+        return None
+    return Found(_month_text(when.first, slot), when.start, when.end)
+
+
+def _month_text(day: date, slot: Slot) -> str:
+    return day.strftime("%Y%m" if re.search(r"yyyyMM(?!-)", slot.about) and not slot.schema.get("pattern") else "%Y-%m")
+
+
+def _written(day: date, slot: Slot) -> str:
+    if slot.schema.get("format") != "date" and re.search(r"yyyy-MM-dd HH:mm:ss", slot.about):
+        return day.strftime("%Y-%m-%d") + (" 23:59:59" if slot.role == "to" else " 00:00:00")
+    return day.isoformat()
+
+
+def _window(slot: Slot, asking: Asking) -> Found | None:
+    window = asking.spans.window
+    if window is None:
+        return None
+    begins, ends = slot.ends
+    value: Mapping[str, str] = {begins: window.begins.isoformat(), ends: window.ends.isoformat()}
+    return Found(dict(value), window.start, window.end)
+
+
+def _place(slot: Slot, asking: Asking) -> Found | None:
+    places = asking.spans.places
+    if not places:
+        return None
+    numbered = [p for p in places if re.search(r"\d|[一二三四五六七八九十](?:层|楼|单元)", p.value)]
+    plain = [p for p in places if p not in numbered]
+    text = "".join if HAN.search(asking.spans.text) else ", ".join
+    value = text(p.value for p in (*numbered, *plain))
+    if not HAN.search(asking.spans.text) and len(places) > 1:
+        value = asking.spans.text[places[0].start : places[-1].end] if places[-1].end - places[0].start <= 40 else value
+    return Found(value, min(p.start for p in places), max(p.end for p in places))
+
+
+def _text(slot: Slot, asking: Asking) -> Found | None:
+    """Words behind the slot's own label: "抬头北京晨光公司"."""
+    label = slot.zh
+    text = asking.spans.text
+    for size in range(len(label), 1, -1):
+        core = label[-size:]
+        match = re.search(rf"{re.escape(core)}(?:是|为|写|填|[：:])?\s*([^，,。；;！!？?\s]{{2,60}})", text)
+        if match and HAN.search(core) and not re.match(r"的|了|吗|呢|一下|是什么", match[1]):
+            return Found(match[1], match.start(1), match.end(1))
+    return None
+
+
+def complaint(text: str, summary: str) -> str | None:
+    """The clauses in which something does not work, in the resident's own words; None where nothing in particular is named."""
+    kept: list[str] = []
+    for clause in re.split(r"[，,。；;！!？?\n]|(?<=[a-z])\.\s", text):
+        clause = _bare(clause, summary)
+        if not FAULT.search(clause):
+            continue
+        rest = re.sub(r"[的了啦吧呀啊我家\s]|\b(my|the|a|i)\b", "", FAULT.sub("", clause), flags=re.I)
+        if not NOTHING_SUBJECT.match(rest):
+            kept.append(clause)
+    chinese = bool(HAN.search(text))
+    return ("，" if chinese else ", ").join(kept) or None
+
+
+def _bare(clause: str, summary: str) -> str:
+    clause = re.sub(r"^\s*(你好|您好|hi|hello)[,，\s]*", "", clause, flags=re.I)
+    stripped = re.sub(r"^(我们?|想|要|需要|帮忙|帮我|麻烦|请|给我)+", "", clause)
+    for size in (4, 3, 2):
+        if len(stripped) > size + 1 and stripped[:size] in summary:
+            return re.sub(r"^(一下|[:：,，的\s])+", "", stripped[size:]).strip()
+    return re.sub(r"^(另外|重新|还有|再)+", "", clause).strip()
+
+
+_READERS: dict[str, Callable[[Slot, Asking], Found | None]] = {
+    "enum": _enum, "bool": _bool, "email": _email, "phone": _phone, "plate": _plate, "code": _code, "number": _number,
+    "integer": _number, "date": _day, "datetime": _moment, "month": _month, "window": _window, "place": _place, "text": _text,
+}  # fmt: skip

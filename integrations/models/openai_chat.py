@@ -1,0 +1,212 @@
+"""Any OpenAI-compatible provider behind the agent's `Model` port: request and retries. Next: `answer_stream.py`.
+
+The SDK makes the request; its answer is read as raw bytes and decoded here, because the SDK's typed stream costs about
+300 µs of CPU per delta and cannot take what many providers send. A retry is made only before the first text was
+yielded, so nothing that a resident saw is ever started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+import structlog
+import tenacity
+
+from integrations.models.answer_stream import AnswerStream, ModelOutput
+from integrations.models.assemble import Answer, new_call_id
+from integrations.models.failure import ModelFailure, from_sdk, scrubber
+from integrations.models.wire import ToolEncoder, call_ids, wire_messages
+from schemas.deadline import Deadline
+from schemas.errors import ConfigurationError, ModelInterrupted, ModelUnavailable
+from schemas.model import ModelRequest
+from schemas.turn import TextDelta
+
+_OPENAI = "https://api.openai.com/v1"
+_log = structlog.get_logger("steward.model")
+_backoff = tenacity.wait_exponential(multiplier=0.2, max=2.0) + tenacity.wait_random(0, 0.1)
+
+
+class OpenAIChat:
+    """A chat model of an OpenAI-compatible provider (chat completions, streamed, with tools).
+
+    `base_url` may have a path; None is OpenAI's own. `delta_timeout_s`: the longest silence before and between deltas.
+    `connect_timeout_s`: per attempt. `attempts`: how often a request is made at most, before any text was yielded.
+    `new_id` makes the id of a tool call whose own cannot be used. Raises `ConfigurationError` for a key or an address
+    that cannot be one. The key appears in no repr, log line or exception.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        model: str,
+        base_url: str | None = None,
+        delta_timeout_s: float = 15.0,
+        connect_timeout_s: float = 2.0,
+        attempts: int = 4,
+        new_id: Callable[[], str] = new_call_id,
+    ) -> None:
+        key = api_key.strip()
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ConfigurationError("the model's API key has characters that an HTTP header cannot carry")
+        self._model = model
+        self._base_url = _address(base_url)
+        self._delta_timeout_s = delta_timeout_s
+        self._attempts = attempts
+        self._new_id = new_id
+        self._scrub = scrubber(key)
+        self._tools = ToolEncoder()
+        self._include_usage = True
+        self._alarmed = False
+        self._client = openai.AsyncOpenAI(
+            api_key=key or "none",  # local servers want none, the SDK wants one
+            admin_api_key="",  # given, so that the SDK does not look into the environment; the same below
+            base_url=self._base_url,
+            max_retries=0,
+            http_client=httpx2.AsyncClient(
+                trust_env=False,
+                follow_redirects=False,
+                timeout=httpx2.Timeout(connect=connect_timeout_s, read=None, write=10.0, pool=10.0),
+                limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30.0),
+            ),
+            timeout=httpx2.Timeout(connect=connect_timeout_s, read=None, write=10.0, pool=10.0),
+        )
+        self._client.organization = None
+        self._client.project = None
+
+    def __repr__(self) -> str:
+        return f"OpenAIChat(model={self._model!r}, base_url={self._scrub(self._base_url)!r})"
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelOutput]:
+        """One step's answer: `TextDelta`s as text arrives, whole `ToolCall`s, `ModelEnd` last.
+
+        Raises `ModelUnavailable`, or `ModelInterrupted` if text was already yielded. Calls are yielded only when the
+        answer is over, so one that was cut never is.
+        """
+        shown = False
+        answer: AnswerStream | None = None
+        try:
+            answer, outputs = await self._begin(request)
+            while True:
+                for output in outputs:
+                    shown = shown or isinstance(output, TextDelta)
+                    yield output
+                if answer.ended:
+                    break
+                outputs = await answer.read()
+        except ModelFailure as failure:
+            self._report(failure, shown)
+            raise (ModelInterrupted if shown else ModelUnavailable)(failure.reason) from None
+        finally:
+            if answer is not None:
+                await answer.close()
+
+    async def close(self) -> None:
+        """Close the connections. The model must not be used afterwards."""
+        await self._client.close()
+
+    async def _begin(self, request: ModelRequest) -> tuple[AnswerStream, list[ModelOutput]]:
+        """An answer with its first outputs, retried until there are some."""
+        deadline = request.deadline
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            return state.attempt_number >= self._attempts or state.upcoming_sleep >= deadline.remaining_s()
+
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ModelFailure) and error.retry),
+            wait=_wait,
+            stop=stop,
+            sleep=asyncio.sleep,
+            before_sleep=self._log_retry,
+            reraise=True,
+        )
+        return await retrying(self._attempt, request)
+
+    async def _attempt(self, request: ModelRequest) -> tuple[AnswerStream, list[ModelOutput]]:
+        """One request, read until there is something to yield."""
+        body = {"model": self._model, "messages": wire_messages(request.messages), "stream": True}
+        if request.tools:
+            body["tools"] = self._tools.encode(request.tools)
+        answer = Answer({spec.name for spec in request.tools}, call_ids(request.messages), self._new_id)
+        try:
+            response = await self._open(body, request.deadline)
+        except _UsageRefused:
+            response = await self._open(body, request.deadline)
+        stream = AnswerStream(response, answer, request.deadline, self._delta_timeout_s, self._scrub)
+        outputs: list[ModelOutput] = []
+        try:
+            while not outputs and not stream.ended:
+                outputs = await stream.read()
+        except BaseException:
+            await stream.close()
+            raise
+        return stream, outputs
+
+    async def _open(self, body: dict[str, Any], deadline: Deadline) -> openai.AsyncAPIResponse[Any]:
+        """The response once its headers are there. Raises `ModelFailure`."""
+        sent = body | {"stream_options": {"include_usage": True}} if self._include_usage else body
+        try:
+            async with asyncio.timeout(min(self._delta_timeout_s, deadline.remaining_s())):
+                # `extra_body` goes out as it is; the SDK's own parameters are copied field by field first.
+                return await self._client.chat.completions.with_streaming_response.create(
+                    model=self._model, messages=[], stream=True, extra_body=sent
+                ).__aenter__()
+        except openai.OpenAIError as error:
+            failure = from_sdk(error, self._scrub)
+        except TimeoutError:
+            failure = ModelFailure(f"no answer from {self._host} in time", retry=True)
+        if self._include_usage and not failure.retry and "stream_options" in failure.reason:
+            self._include_usage = False
+            raise _UsageRefused(failure.reason)
+        # outside of the handler: the SDK's exception, which holds the request, must not be this one's context
+        raise failure
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self._base_url).hostname or ""
+
+    def _log_retry(self, state: tenacity.RetryCallState) -> None:
+        failure = state.outcome.exception() if state.outcome else None
+        _log.warning(
+            "model_retry",
+            model=self._model,
+            host=self._host,
+            attempt=state.attempt_number,
+            wait_s=round(state.upcoming_sleep, 3),
+            reason=str(failure),
+        )
+
+    def _report(self, failure: ModelFailure, shown: bool) -> None:
+        """Say in the log why there is no answer; loudly, and once, where somebody has to act."""
+        fields = {"model": self._model, "host": self._host, "reason": failure.reason}
+        if failure.refused and not self._alarmed:
+            self._alarmed = True
+            _log.critical("model_refused_the_key", hint="check the API key, its quota and its permissions", **fields)
+        else:
+            _log.warning("model_interrupted" if shown else "model_unavailable", **fields)
+
+
+class _UsageRefused(ModelFailure):
+    """The provider does not know `stream_options`: asked again without, now and from now on."""
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """What the provider asked for, or a little more each time."""
+    failure = state.outcome.exception() if state.outcome else None
+    if isinstance(failure, ModelFailure) and failure.retry_after_s is not None:
+        return failure.retry_after_s
+    return _backoff(state)
+
+
+def _address(base_url: str | None) -> str:
+    """The base URL without what people paste along with it."""
+    address = (base_url or _OPENAI).strip().rstrip("/").removesuffix("/chat/completions")
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError("the model's base URL must begin with http:// or https:// and name a host")
+    return address

@@ -1,0 +1,1 @@
+"""One call of an upstream, from arguments to result. Start at `request.py`."""
