@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import structlog
 from integrations.catalogue import Catalogue, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
-from integrations.models.openai_chat import OpenAIChatModel
-from integrations.toolset import UpstreamToolsets
+from integrations.models.openai_chat import OpenAIChat
+from integrations.toolset import CatalogueToolsets
 from sanic import Sanic
 from sanic_ext import Extend
 
@@ -47,7 +47,7 @@ def create_model(settings: Settings) -> Model:
     """The model that the settings name: a provider's, or the embedded one where there is no key."""
     if settings.uses_embedded_model or settings.openai_api_key is None:
         return EmbeddedModel(pace_s=settings.typing_pause_s)
-    return OpenAIChatModel(
+    return OpenAIChat(
         api_key=settings.openai_api_key.get_secret_value(),
         base_url=settings.openai_base_url,
         model=settings.model or _DEFAULT_MODEL,
@@ -59,7 +59,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     """The gateway, ready to serve. Raises `ConfigurationError` or `DocumentError` for what cannot be used at all."""
     catalogue = load_catalogue(settings.upstreams, {**estate_variables(settings), **environment})
     model = create_model(settings)
-    toolsets = UpstreamToolsets(catalogue)
+    toolsets = CatalogueToolsets(catalogue)
     entries = MemoryLog(settings.log_entries, settings.max_conversations)
     turns = TurnRunner(
         model=model,

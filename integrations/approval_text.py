@@ -62,7 +62,9 @@ class ApprovalText:
                 # An outer label that is only a wrapper's technical name helps nobody.
                 inner = label if described and described.label and path else above
                 yield from self._leaves(item, here, inner)
-            elif isinstance(item, list) and any(isinstance(part, Mapping) and _file_name(part) is None for part in item):
+            elif isinstance(item, list) and any(
+                isinstance(part, Mapping) and _file_name(part) is None for part in item
+            ):
                 for number, part in enumerate(item, 1):
                     entry = f"{label} {number}"
                     if isinstance(part, Mapping):
@@ -75,8 +77,10 @@ class ApprovalText:
     def _text(self, value: Any, described: FieldLabel | None, path: str = "") -> str:
         if isinstance(value, list):
             items = self._labels.get(f"{path}[]") or described
-            return "、".join(self._text(item, items) for item in value) if self._locale == "zh" else ", ".join(
-                self._text(item, items) for item in value
+            return (
+                "、".join(self._text(item, items) for item in value)
+                if self._locale == "zh"
+                else ", ".join(self._text(item, items) for item in value)
             )
         if value is None:
             return "—"

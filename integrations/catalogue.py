@@ -42,6 +42,13 @@ class Catalogue:
     identity_settings: IdentitySettings | None = None
     identity: Target | None = None
 
+    def tool_counts(self) -> dict[str, int]:
+        """How many tools each upstream has, by its name."""
+        counts = dict.fromkeys(self.upstreams, 0)
+        for target in self.tools.values():
+            counts[target.upstream.name] += 1
+        return counts
+
 
 def load_catalogue(path: Path, environment: Mapping[str, str]) -> Catalogue:
     """The catalogue of the upstreams file `path`; `environment` fills its `${NAME}`.

@@ -1,6 +1,6 @@
 """The toolset of one caller: catalogue + credential. `prepare` checks and builds a call, `call` sends it.
 
-Next: `upstream/request.py` builds, `upstream/calls.py` sends.
+Next: `binding.py` fills what the gateway fills, `upstream/request.py` builds, `upstream/calls.py` sends.
 """
 
 from __future__ import annotations
@@ -15,6 +15,197 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from integrations.approval_text import ApprovalText
+from integrations.binding import Binder
 from integrations.catalogue import Catalogue
 from integrations.openapi.validate import Validator
-from integrations.ports import Caller
+from integrations.upstream.calls import Calls, Order
+from integrations.upstream.client import UpstreamClient
+from integrations.upstream.config import identity_field
+from integrations.upstream.failures import Failure
+from integrations.upstream.identity import Identities, Known
+from integrations.upstream.request import BuiltRequest, build_request
+from integrations.upstream.response import failure_result
+from integrations.upstream.target import Target
+from schemas.credential import Credential
+from schemas.deadline import Deadline
+from schemas.errors import ArgumentsInvalid, RequestRefused
+from schemas.messages import text
+from schemas.tool import Caller, Identity, PreparedCall, ToolCall, ToolResult, ToolSpec
+from schemas.turn import Locale
+
+MAX_ARGUMENT_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What `PreparedCall.request` holds: opaque to the agent, without a credential."""
+
+    target: Target
+    built: BuiltRequest
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What all toolsets of a catalogue share."""
+
+    catalogue: Catalogue
+    specs: tuple[ToolSpec, ...]
+    validator: Validator
+    calls: Calls
+    identities: Identities
+    binder: Binder
+    new_id: Callable[[], str]
+
+
+class CatalogueToolset:
+    """Implements the agent's `Toolset`. Holds the credential; nothing of it is in what the agent gets."""
+
+    def __init__(self, outside: _Outside, credential: Credential | None) -> None:
+        self._outside, self._credential = outside, credential
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CatalogueToolset) and self._credential == other._credential
+
+    def __hash__(self) -> int:
+        return hash(self._credential)
+
+    def specs(self) -> Sequence[ToolSpec]:
+        """Every tool of the catalogue, in the order of upstreams.yaml and the documents."""
+        return self._outside.specs
+
+    async def caller(self, deadline: Deadline) -> Caller:
+        """Who this is. Never raises for an upstream that is down."""
+        if self._credential is None:
+            return Caller("anonymous", None)
+        known = await self._outside.identities.of(self._credential, deadline)
+        if known.state == "verified":
+            return Caller("verified", known.subject, self._identity(known))
+        if known.state == "refused":
+            return Caller("refused", None)
+        return Caller("unknown", self._outside.identities.owner_key(self._credential))
+
+    async def prepare(self, call: ToolCall, locale: Locale, deadline: Deadline) -> PreparedCall | ToolResult:
+        """The checked and built call, or the refusal as the tool's result. Sends nothing but the identity operation."""
+        target = self._outside.catalogue.tools.get(call.name)
+        if target is None:
+            return ToolResult.failure("unknown_tool", text("tool.unknown", locale, name=call.name[:100]))
+        if len(call.arguments) > MAX_ARGUMENT_BYTES:
+            return ToolResult.failure("invalid_arguments", f"the arguments exceed {MAX_ARGUMENT_BYTES} bytes")
+        try:
+            arguments = self._outside.validator.check(target.tool, call.arguments)
+        except ArgumentsInvalid as error:
+            return ToolResult.failure("invalid_arguments", str(error), argument=error.argument)
+        bound = await self._outside.binder.bind(target, self._credential, deadline)
+        if isinstance(bound, Failure):
+            return self._refusal(bound, target, locale)
+        sent = target.upstream.dates.write(_bounded_page(arguments, target))
+        try:
+            built = build_request(
+                target.tool,
+                sent,
+                base_url=target.upstream.settings.base_url,
+                bound=bound.declared,
+                headers=bound.headers,
+            )
+        except (ArgumentsInvalid, RequestRefused) as error:
+            return ToolResult.failure("invalid_arguments", str(error))
+        words = ApprovalText(target, locale)
+        return PreparedCall(
+            call=call,
+            effect=target.tool.effect,
+            title=target.title(locale),
+            upstream=target.upstream.title(locale),
+            summary=words.summary(arguments),
+            arguments=words.lines(arguments),
+            digest=built.digest(),
+            request=_Request(target, built, sent),
+        )
+
+    async def call(
+        self, prepared: PreparedCall, locale: Locale, deadline: Deadline, idempotency_key: str | None = None
+    ) -> ToolResult:
+        """Send what was prepared. Every failure is a result, with a sentence that names the system."""
+        request = prepared.request
+        if not isinstance(request, _Request):
+            raise TypeError("a prepared call of another toolset")
+        built, idempotency = request.built, request.target.settings.idempotency
+        if idempotency is not None:
+            key = idempotency_key or self._outside.new_id()
+            others = tuple(pair for pair in built.headers if pair[0].lower() != idempotency.header.lower())
+            built = replace(built, headers=(*others, (idempotency.header, key)))
+        order = Order(request.target, built, request.arguments, keyed=idempotency is not None)
+        result = await self._outside.calls.result(order, self._credential, locale, deadline)
+        if result.error == "login_required" and self._credential is not None:
+            self._outside.identities.forget(self._credential)
+        return result
+
+    def _identity(self, known: Known) -> Identity:
+        """The identity as a model may know it: without fields that fill a bound parameter."""
+        bound = {
+            identity_field(value)
+            for upstream in self._outside.catalogue.upstreams.values()
+            for value in upstream.settings.bind.values()
+        }
+        facts = {name: value for name, value in known.fields.items() if name not in bound}
+        return Identity(known.subject, known.path_id, facts)
+
+    def _refusal(self, failure: Failure, target: Target, locale: Locale) -> ToolResult:
+        identity = self._outside.identities.target
+        if failure.code == "unavailable" and identity is not None:
+            # It is the identity's system that does not answer, not the one that was asked for.
+            return failure_result(identity, locale, failure)
+        return failure_result(target, locale, failure)
+
+
+class CatalogueToolsets:
+    """Implements the agent's `Toolsets`: one client per upstream, shared by all callers.
+
+    `process_key` names tokens in caches and owners without telling them; it lives as long as the process. `uniform`,
+    `sleep`, `clock` (monotonic seconds) and `new_id` are given so that tests need not wait.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        process_key: bytes | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        uniform: Callable[[float, float], float] = random.uniform,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._clients = {
+            name: UpstreamClient(upstream.settings, uniform=uniform, sleep=sleep)
+            for name, upstream in catalogue.upstreams.items()
+        }
+        calls = Calls(self._clients, clock)
+        key = process_key or secrets.token_bytes(32)
+        identities = Identities(catalogue.identity_settings, catalogue.identity, calls, key, clock)
+        specs = tuple(
+            ToolSpec(tool.name, tool.description, tool.parameters, tool.effect)
+            for tool in (target.tool for target in catalogue.tools.values())
+        )
+        self._outside = _Outside(catalogue, specs, Validator(), calls, identities, Binder(identities), new_id)
+
+    def for_token(self, token: str | None) -> CatalogueToolset:
+        """Raises `ValueError` with a sentence for a token that cannot be one (too long, control characters)."""
+        return CatalogueToolset(self._outside, Credential(token) if token else None)
+
+    async def close(self) -> None:
+        """Ends what is under way and closes every connection."""
+        await self._outside.identities.close()
+        await asyncio.gather(*(client.close() for client in self._clients.values()))
+
+
+def _bounded_page(arguments: Mapping[str, Any], target: Target) -> dict[str, Any]:
+    """No page larger than `paging.max_size`: rows that are cut here afterwards would be asked for in vain."""
+    paging = target.upstream.settings.paging
+    bounded = dict(arguments)
+    if paging.size is None or paging.max_size is None:
+        return bounded
+    for name, place in target.tool.arguments.items():
+        wanted = bounded.get(name)
+        if place.location == "query" and place.name == paging.size and isinstance(wanted, int):
+            bounded[name] = min(wanted, paging.max_size)
+    return bounded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import openai
 
@@ -17,6 +17,7 @@ from schemas.model import ModelEnd
 from schemas.tool import ToolCall
 from schemas.turn import TextDelta
 
+T = TypeVar("T")
 ModelOutput = TextDelta | ToolCall | ModelEnd
 
 # After the finish reason only usage and [DONE] are awaited; some servers keep the connection open without either.
@@ -110,20 +111,23 @@ class AnswerStream:
             raise ModelFailure(str(error)) from None
 
     def _add(self, chunks: list[Chunk]) -> str:
-        try:
-            return "".join([self._answer.add(chunk) for chunk in chunks])
-        except Incomplete as incomplete:
-            raise self._failure(incomplete) from None
+        return self._judged(lambda: "".join([self._answer.add(chunk) for chunk in chunks]))
 
     def _finish(self, chunks: list[Chunk]) -> list[ModelOutput]:
         text = self._add(chunks)
-        try:
-            completion = self._answer.end(marked=self._events.done)
-        except Incomplete as incomplete:
-            raise self._failure(incomplete) from None
+        completion = self._judged(lambda: self._answer.end(marked=self._events.done))
         self.ended = True
         text += completion.text
         return [*([TextDelta(text)] if text else ()), *completion.calls, completion.end]
+
+    def _judged(self, step: Callable[[], T]) -> T:
+        """The step's value, or `ModelFailure` where the answer turns out to be incomplete."""
+        try:
+            return step()
+        except Incomplete as incomplete:
+            failure = self._failure(incomplete)
+        # outside of the handler: `incomplete` has the provider's own words, which may repeat the key
+        raise failure
 
     def _failure(self, incomplete: Incomplete) -> ModelFailure:
         if incomplete.fault is not None:

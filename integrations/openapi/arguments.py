@@ -113,7 +113,9 @@ def _whole(choice: Choice, body: RequestBody) -> _Item:
     elif schema is True or (isinstance(schema, Mapping) and not schema.keys() - {"$defs"}):
         schema = {"type": "object"} if choice.kind != "text" else {"type": "string"}
     text = clean(body.description)
-    return _Item(Argument("body", _WHOLE, ""), schema, body.required, text, defs, files=choice.kind in ("binary", "multipart"))
+    return _Item(
+        Argument("body", _WHOLE, ""), schema, body.required, text, defs, files=choice.kind in ("binary", "multipart")
+    )
 
 
 def _flat(choices: tuple[Choice, ...], body: RequestBody, options: ToolOptions) -> list[_Item]:
@@ -141,7 +143,9 @@ def _dependent(names: list[str], items: list[_Item], body: RequestBody | None) -
     choices = offered(body)
     if len(choices) != 1 or choices[0].shape is None:
         return {}
-    own = {item.argument.name: name for name, item in zip(names, items, strict=True) if item.argument.location == "body"}
+    own = {
+        item.argument.name: name for name, item in zip(names, items, strict=True) if item.argument.location == "body"
+    }
     needed = [own[name] for name in choices[0].shape.required if name in own]
     found = {name: [other for other in needed if other != name] for name in own.values()}
     return {name: others for name, others in found.items() if others}

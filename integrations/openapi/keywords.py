@@ -13,7 +13,9 @@ import jsonschema_rs
 
 Say = Callable[[str], None]
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
-FOR_PEOPLE = frozenset({"title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly"})
+FOR_PEOPLE = frozenset(
+    {"title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly"}
+)
 # Names that writers and generators use for types that JSON Schema does not have.
 _TYPE_NAMES: dict[str, dict[str, Any]] = {
     "int": {"type": "integer"}, "int32": {"type": "integer"}, "long": {"type": "integer", "format": "int64"},

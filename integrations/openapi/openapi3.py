@@ -39,7 +39,9 @@ class OpenApi3:
         location = str(raw.get("in", "")).lower()
         if location not in _STYLES:
             location = "path" if name in template.names else "query"
-            self.reading.mended(at, f"`in` is {raw.get('in')!r}; the parameter {name!r} was read as one of the {location}")
+            self.reading.mended(
+                at, f"`in` is {raw.get('in')!r}; the parameter {name!r} was read as one of the {location}"
+            )
         default = _STYLES[location][0]
         style = raw.get("style", default)
         if style not in _STYLES[location]:
@@ -134,5 +136,3 @@ def _encodings(raw: Any) -> dict[str, Encoding]:
                 headers=headers if isinstance(headers, dict) else {},
             )
     return found
-
-

@@ -163,7 +163,9 @@ def _declared(
             where = f"{base}/parameters/{index}"
             resolved = reading.references.follow(entry, where)
             if resolved is None and isinstance(entry, dict) and isinstance(entry.get("name"), str):
-                reading.mended(where, f"the reference {str(entry.get('$ref'))[:200]!r} cannot be resolved; its siblings were read")
+                reading.mended(
+                    where, f"the reference {str(entry.get('$ref'))[:200]!r} cannot be resolved; its siblings were read"
+                )
                 resolved = {key: value for key, value in entry.items() if key != "$ref"}, where
             if resolved is None:
                 raise Skip(f"parameter {index} ({str(entry)[:120]}) cannot be resolved")
@@ -182,9 +184,7 @@ def _declared(
     return list(found.values())
 
 
-def _with_template(
-    reading: Reading, parameters: list[Parameter], template: Template, pointer: str
-) -> list[Parameter]:
+def _with_template(reading: Reading, parameters: list[Parameter], template: Template, pointer: str) -> list[Parameter]:
     """Makes parameters and template agree: what the template needs is declared, what it lacks is mended."""
     result = list(parameters)
     in_path = {p.name for p in result if p.location == "path"}

@@ -146,7 +146,9 @@ class Projector:
         inner = {**target, **beside} if set(beside) <= _FLAT_BESIDE else {"allOf": [target, beside]}
         return self.project(inner, name, depth, (*chain, target_name))
 
-    def _all_of(self, schema: Mapping[str, Any], name: str, depth: int, chain: tuple[str, ...]) -> dict[str, Any] | bool:
+    def _all_of(
+        self, schema: Mapping[str, Any], name: str, depth: int, chain: tuple[str, ...]
+    ) -> dict[str, Any] | bool:
         rest = {key: value for key, value in schema.items() if key != "allOf"}
         members = [m for m in schema["allOf"] if m is not True and m != {}]
         if not members:
@@ -307,7 +309,9 @@ def clean(text: str) -> str:
     """Text without control, format and tag characters (hidden instructions), runs of blanks made one."""
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
-    kept = "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn", "Cs") else "" for c in text)
+    kept = "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn", "Cs") else "" for c in text
+    )
     lines = [re.sub(r"[ \t]+", " ", line).strip() for line in kept.split("\n")]
     return re.sub(r"\n{2,}", "\n", "\n".join(lines)).strip()
 

@@ -50,9 +50,7 @@ class Swagger2:
         if not isinstance(host, str) or not host.strip():
             return (Server(prefix or "/", server_path(prefix)),)
         host = host.strip().removeprefix("http://").removeprefix("https://").strip("/")
-        return tuple(
-            Server(f"{scheme}://{host}{prefix}", server_path(prefix)) for scheme in names or ["https"]
-        )
+        return tuple(Server(f"{scheme}://{host}{prefix}", server_path(prefix)) for scheme in names or ["https"])
 
     def parameters(self, raw: list[Raw], template: Template) -> list[Parameter]:
         return [self._parameter(p, at, template) for p, at in raw if p.get("in") not in ("body", "formData", "form")]
@@ -62,7 +60,9 @@ class Swagger2:
         location = str(raw.get("in", "")).lower()
         if location not in _LOCATIONS:
             location = "path" if name in template.names else "query"
-            self.reading.mended(at, f"`in` is {raw.get('in')!r}; the parameter {name!r} was read as one of the {location}")
+            self.reading.mended(
+                at, f"`in` is {raw.get('in')!r}; the parameter {name!r} was read as one of the {location}"
+            )
         schema = self._schema(raw, at, name)
         style, explode = _style(raw, location)
         return Parameter(

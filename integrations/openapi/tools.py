@@ -55,7 +55,11 @@ def build_tools(document: Document, options: ToolOptions, taken: set[str]) -> tu
     tools: list[Tool] = []
     for operation, own, wish, name in zip(kept, settings, wanted, names, strict=True):
         if name not in (wish, operation.operation_id):
-            why = "missing" if not operation.operation_id else f"{operation.operation_id[:80]!r} is not usable or not unique"
+            why = (
+                "missing"
+                if not operation.operation_id
+                else f"{operation.operation_id[:80]!r} is not usable or not unique"
+            )
             notes.append(_note(operation, f"its operationId is {why}; the tool is called {name!r}", "mended"))
         try:
             tools.append(_tool(operation, own, name, options, notes))

@@ -21,7 +21,9 @@ from schemas.errors import RequestRefused
 from schemas.jsontext import to_json
 
 _HEADER_BREAK = re.compile(r"[\x00-\x1f\x7f]")
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(\s*;\s*[A-Za-z0-9_-]+=(\"[^\"\r\n]*\"|[^\s;\"]+))*")
+_MEDIA_TYPE = re.compile(
+    r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(\s*;\s*[A-Za-z0-9_-]+=(\"[^\"\r\n]*\"|[^\s;\"]+))*"
+)
 _DEFAULT_FILE_TYPE = "application/octet-stream"
 
 
@@ -102,7 +104,9 @@ def _fields(choice: Choice, value: Any) -> list[tuple[str, Any, Encoding | None,
 
 def _styled(encoding: Encoding | None) -> bool:
     """§4.8.15: `style`, `explode` or `allowReserved` said explicitly make a field follow the query's rules."""
-    return encoding is not None and (encoding.style is not None or encoding.explode is not None or encoding.allow_reserved)
+    return encoding is not None and (
+        encoding.style is not None or encoding.explode is not None or encoding.allow_reserved
+    )
 
 
 def _urlencoded(choice: Choice, value: Any) -> bytes:

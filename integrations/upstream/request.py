@@ -1,7 +1,6 @@
 """Builds the one HTTP request of a tool call, pure; `client.py` sends it after `auth.py` has added the credential.
 
-Values: `styles.py`. Bodies: `body.py`. The built URL is parsed again and must be of `base_url`'s origin and of the
-operation's template: whatever a model writes, nothing else is ever called.
+`styles.py` writes parameters, `body.py` bodies, `target.py` the URL and its fences.
 """
 
 from __future__ import annotations
@@ -11,18 +10,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from integrations.openapi.bodies import choose, offered
-from integrations.openapi.model import Argument, Operation, Parameter, Tool
-from integrations.upstream.body import Body, write_body
-from integrations.upstream.styles import cookie_pairs, header_text, path_text, query_pairs
+from integrations.openapi.bodies import Choice, choose, offered
+from integrations.openapi.model import Operation, Parameter, Schema, Tool
+from integrations.upstream.body import write_body
+from integrations.upstream.declared import coerce
+from integrations.upstream.styles import cookie_pairs, encode, header_value, query_pairs, scalar
+from integrations.upstream.url import build_url
 from schemas.errors import ArgumentsInvalid, RequestRefused
+from schemas.jsontext import to_json
 
-_TEMPLATE = re.compile(r"\{([^{}]*)\}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_DOTS = re.compile(r"(?:\.|%2e)+", re.IGNORECASE)
-Grouped = dict[tuple[str, str], Any]
+# RFC 9110 §5.1 and §5.5: a token, and no CR, LF, NUL or other control character in a value.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,15 @@ class BuiltRequest:
 
     def digest(self) -> str:
         """SHA-256 (hex) over method, URL, headers and body. The same arguments give the same digest for ever."""
-        hashed = hashlib.sha256()
-        for piece in (self.method, self.url, *(text for pair in self.headers for text in pair)):
-            data = piece.encode()
-            hashed.update(len(data).to_bytes(8, "big") + data)
-        hashed.update(b"\0" if self.body is None else b"\1" + self.body)
-        return hashed.hexdigest()
+        parts = [self.method, self.url]
+        for name, value in self.headers:
+            parts += [name.lower(), value]
+        sha = hashlib.sha256()
+        for part in parts:
+            data = part.encode("utf-8", "surrogatepass")
+            sha.update(len(data).to_bytes(8) + data)
+        sha.update(b"-" if self.body is None else b"+" + self.body)
+        return sha.hexdigest()
 
 
 def build_request(
@@ -63,106 +66,151 @@ def build_request(
     fit the tool's schema but none of the operation's media types.
     """
     operation = tool.operation
-    values, body_value, has_body = _sorted_by_place(tool.arguments, arguments)
-    for place, value in bound.items():
-        values[place] = value
-    path, _, constant = _path(operation, values).partition("?")
-    query = [constant] if constant else []
-    sent: list[tuple[str, str]] = []
+    values, fields = _values(tool, arguments, bound)
+    url = build_url(operation, base_url, values, _query(operation, values))
+    body = _body(tool, fields)
+    sent: list[tuple[str, str]] = [("Accept", _accept(operation))]
+    if body is not None:
+        sent.append(("Content-Type", body[0]))
+    sent += _headers(operation, values)
+    names = {name.lower() for name, _ in headers}
+    sent = [(name, value) for name, value in sent if name.lower() not in names] + list(headers)
+    for name, value in sent:
+        _check_header(name, value)
+    return BuiltRequest(operation.method, url, tuple(sent), body[1] if body is not None else None)
+
+
+_Key = tuple[str, str]
+
+
+def _values(
+    tool: Tool, arguments: Mapping[str, Any], bound: Mapping[tuple[str, str], Any]
+) -> tuple[dict[_Key, Any], dict[str, Any]]:
+    """Parameters by (location, wire name), and the body's parts by pointer; what the gateway fills wins."""
+    values: dict[_Key, Any] = {}
+    fields: dict[str, Any] = {}
+    unknown = [name for name in arguments if name not in tool.arguments]
+    if unknown:
+        raise ArgumentsInvalid(f"`{unknown[0]}` is not an argument of {tool.name}.", argument=unknown[0])
+    for name, argument in tool.arguments.items():
+        if name not in arguments:
+            continue
+        if argument.location == "body":
+            fields[argument.pointer or ""] = arguments[name]
+        else:
+            values[argument.location, argument.name] = arguments[name]
+    for parameter in tool.operation.parameters:
+        for (location, name), value in bound.items():
+            same = name.lower() == parameter.name.lower() if location == "header" else name == parameter.name
+            if location == parameter.location and same:
+                values[parameter.location, parameter.name] = value
+    for (location, name), value in bound.items():
+        if location == "body" and value is not None and _declares(tool.operation, name):
+            fields["/" + name.replace("~", "~0").replace("/", "~1")] = value
+    return values, fields
+
+
+def _declares(operation: Operation, name: str) -> bool:
+    choices = offered(operation.body) if operation.body is not None else ()
+    return any(choice.shape is not None and name in choice.shape.properties for choice in choices)
+
+
+def _query(operation: Operation, values: Mapping[_Key, Any]) -> list[str]:
+    pairs: list[str] = []
+    for parameter in operation.parameters:
+        value = values.get(("query", parameter.name))
+        if parameter.location != "query" or value is None:
+            continue
+        if parameter.media_type is not None:
+            text = encode(_content(parameter, value), allow_reserved=parameter.allow_reserved)
+            pairs.append(f"{encode(parameter.name)}={text}")
+        else:
+            typed = _typed(parameter, value)
+            pairs += query_pairs(
+                parameter.name, typed, parameter.style, parameter.explode, allow_reserved=parameter.allow_reserved
+            )
+    return pairs
+
+
+def _typed(parameter: Parameter, value: Any) -> Any:
+    return coerce(value, parameter.schema)
+
+
+def _content(parameter: Parameter, value: Any) -> str:
+    """OpenAPI 3.1.1 §4.8.12.3: a parameter with `content` is written in that media type."""
+    typed = coerce(value, parameter.schema)
+    name = (parameter.media_type or "").split(";", 1)[0].strip().lower()
+    return to_json(typed) if name.endswith(("/json", "+json")) else scalar(typed)
+
+
+def _headers(operation: Operation, values: Mapping[_Key, Any]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
     cookies: list[str] = []
     for parameter in operation.parameters:
         value = values.get((parameter.location, parameter.name))
-        if parameter.location == "query":
-            query += query_pairs(parameter, value)
-        elif parameter.location == "header" and (text := header_text(parameter, value)) is not None:
-            sent.append((parameter.name, text))
-        elif parameter.location == "cookie":
-            cookies += cookie_pairs(parameter, value)
-    if cookies:
-        sent.append(("Cookie", "; ".join(cookies)))
-    body = _body(operation, body_value, has_body)
-    if body is not None:
-        sent.append(("Content-Type", body.content_type))
-    sent += headers
-    _check_headers(sent)
-    url = _base(base_url, operation) + path + ("?" + "&".join(query) if query else "")
-    _check_url(url, base_url, operation)
-    return BuiltRequest(operation.method.upper(), url, tuple(sent), body.data if body is not None else None)
-
-
-def _sorted_by_place(places: Mapping[str, Argument], arguments: Mapping[str, Any]) -> tuple[Grouped, Any, bool]:
-    """Arguments by (location, wire name), and the body's value: whole, or put together from its properties."""
-    values: Grouped = {}
-    whole: Any = None
-    properties: dict[str, Any] = {}
-    has_whole = False
-    for name, value in arguments.items():
-        place = places.get(name)
-        if place is None:
-            raise ArgumentsInvalid(f"there is no argument {name}", argument=name)
-        if place.location != "body":
-            values[place.location, place.name] = value
-        elif not place.pointer:
-            whole, has_whole = value, True
+        if value is None or parameter.location not in ("header", "cookie"):
+            continue
+        if parameter.location == "cookie":
+            if parameter.media_type is not None:
+                cookies.append(f"{encode(parameter.name)}={encode(_content(parameter, value))}")
+            else:
+                cookies += cookie_pairs(parameter.name, _typed(parameter, value), parameter.explode)
+        elif parameter.media_type is not None:
+            found.append((parameter.name, header_value(_content(parameter, value), "simple", False)))
         else:
-            properties[place.pointer[1:].replace("~1", "/").replace("~0", "~")] = value
-    if has_whole:
-        return values, whole, True
-    return values, properties, bool(properties)
+            found.append((parameter.name, header_value(_typed(parameter, value), parameter.style, parameter.explode)))
+    if cookies:
+        found.append(("Cookie", "; ".join(cookies)))
+    return found
 
 
-def _path(operation: Operation, values: Mapping[tuple[str, str], Any]) -> str:
-    by_name = {parameter.name: parameter for parameter in operation.parameters if parameter.location == "path"}
-
-    def fill(match: re.Match[str]) -> str:
-        parameter = by_name.get(match[1]) or Parameter(match[1], "path", True, True, "simple", False)
-        text = path_text(parameter, values.get(("path", match[1])))
-        if not text or _DOTS.fullmatch(text):
-            raise RequestRefused(f"the path parameter {match[1]} cannot be empty or dots")
-        if _CONTROL.search(unquote(text)):
-            raise RequestRefused(f"the path parameter {match[1]} has a control character")
-        return text
-
-    return _TEMPLATE.sub(fill, operation.path.partition("#")[0])
+def _check_header(name: str, value: str) -> None:
+    if not _TOKEN.fullmatch(name):
+        raise RequestRefused(f"{name[:60]!r} is not a header name.")
+    if _CONTROL.search(value):
+        raise RequestRefused(f"The value of {name} has control characters; send it without line breaks.")
+    if value != value.strip(" \t"):
+        raise RequestRefused(f"The value of {name} begins or ends with a blank; send it without.")
 
 
-def _base(base_url: str, operation: Operation) -> str:
-    """Origin and path prefix: the one of `base_url`, or of the document's server where `base_url` has none."""
-    parts = urlsplit(base_url)
-    prefix = parts.path.rstrip("/")
-    if not prefix and operation.servers:
-        prefix = operation.servers[0].path.rstrip("/")
-    return f"{parts.scheme}://{parts.netloc}{prefix}"
+def _accept(operation: Operation) -> str:
+    """What the success responses declare, and anything else after it: an error may come in another form."""
+    names: dict[str, None] = {}
+    for response in operation.responses:
+        if response.status.startswith("2") or response.status == "default":
+            for media_type in response.media_types:
+                if _TOKEN.fullmatch(media_type.name.replace("/", "")) and "*" not in media_type.name:
+                    names[media_type.name] = None
+    return ", ".join([*(list(names)[:4] or ["application/json"]), "*/*;q=0.5"])
 
 
-def _body(operation: Operation, value: Any, given: bool) -> Body | None:
-    if operation.body is None:
+def _body(tool: Tool, fields: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    body = tool.operation.body
+    if body is None or (not fields and not body.required):
         return None
-    choices = offered(operation.body)
+    choices = offered(body)
     if not choices:
-        return None
-    if not given and not operation.body.required:
-        return None
-    names = list(value) if isinstance(value, Mapping) else []
-    choice = choose(choices, names)
-    if choice is None:
-        raise ArgumentsInvalid(f"no media type of the operation takes these arguments together: {', '.join(names)}")
-    return write_body(choice, value)
+        raise RequestRefused("The operation's body has no media type that is supported.")
+    if "" in fields:
+        choice, value = choices[0], fields[""]
+    else:
+        named = {_unescape(pointer): member for pointer, member in fields.items()}
+        chosen = choose(choices, named)
+        if chosen is None:
+            raise ArgumentsInvalid("These arguments do not go together in one request; leave some of them out.")
+        if chosen.shape is None:
+            raise ArgumentsInvalid("`body` is missing; it is required.", argument="body")
+        choice, value = chosen, named
+    return write_body(choice, _declared(choice, value))
 
 
-def _check_headers(headers: Sequence[tuple[str, str]]) -> None:
-    for name, value in headers:
-        if _CONTROL.search(name) or _CONTROL.search(value):
-            raise RequestRefused(f"the header {name[:60]!r} has a control character")
+def _declared(choice: Choice, value: Any) -> Any:
+    schema: Schema = choice.media_type.schema
+    if choice.shape is not None and isinstance(value, Mapping):
+        properties = choice.shape.properties
+        return {n: coerce(v, properties.get(n, True), choice.shape.defs) for n, v in value.items()}
+    return coerce(value, schema)
 
 
-def _check_url(url: str, base_url: str, operation: Operation) -> None:
-    """The URL is of the configured origin, and its path of the operation's template, segment by segment."""
-    built, configured = urlsplit(url), urlsplit(base_url)
-    if (built.scheme, built.netloc) != (configured.scheme, configured.netloc) or "@" in built.netloc:
-        raise RequestRefused("the request would leave the upstream's origin")
-    template = _base(base_url, operation) + operation.path.partition("#")[0].partition("?")[0]
-    pieces = _TEMPLATE.split(urlsplit(template).path)
-    pattern = "".join(re.escape(piece) if index % 2 == 0 else "[^/?#]+" for index, piece in enumerate(pieces))
-    if not re.fullmatch(pattern, built.path) or any(_DOTS.fullmatch(part) for part in built.path.split("/") if part):
-        raise RequestRefused("the request would leave the operation's path")
+def _unescape(pointer: str) -> str:
+    return pointer.removeprefix("/").replace("~1", "/").replace("~0", "~")

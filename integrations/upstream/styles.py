@@ -149,7 +149,9 @@ def form_pairs(name: str, value: Any, style: str, explode: bool) -> list[tuple[s
     if isinstance(value, Mapping):
         if explode:
             return [(k, scalar(v)) for k, v in members(value)]
-        return [(name, delimiter.join(f"{k}{delimiter}{scalar(v)}" for k, v in members(value)))] if members(value) else []
+        return (
+            [(name, delimiter.join(f"{k}{delimiter}{scalar(v)}" for k, v in members(value)))] if members(value) else []
+        )
     if isinstance(value, list):
         if explode:
             return [(name, scalar(item)) for item in items(value)]

@@ -65,9 +65,7 @@ def spans_of(text: str, now: datetime) -> Spans:
         Span(m.start(), m.end(), re.sub(r"[\s·・.]", "", m.group()).upper()) for m in _PLATE.finditer(text) if _clear(m, emails)
     ]
     taken = [*emails, *phones, *plates]
-    places = [
-        Span(m.start(), m.end(), re.sub(r"的$", "", m.group().strip())) for m in _PLACE.finditer(text) if _clear(m, taken)
-    ]
+    places = [p for p in places_in(text) if not any(p.start < t.end and t.start < p.end for t in taken)]
     near, past = days(text, now.date()), days(text, now.date(), past=True)
     spots = clocks(text)
     codes = [
@@ -78,6 +76,11 @@ def spans_of(text: str, now: datetime) -> Spans:
     lettered = [c for c in codes if not c.value.isdigit()]
     found = [n for n in numbers(text) if not _inside(n, [*taken, *places, *near, *spots, *lettered])]
     return Spans(text, emails, phones, plates, places, codes, near, past, spots, window(text, now), found)
+
+
+def places_in(text: str) -> list[Span]:
+    """The places about a building that a text names, in order."""
+    return [Span(m.start(), m.end(), re.sub(r"的$", "", m.group().strip())) for m in _PLACE.finditer(text)]
 
 
 def _clear(match: re.Match[str], taken: Sequence[Span | When]) -> bool:

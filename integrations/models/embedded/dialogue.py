@@ -1,0 +1,328 @@
+"""The dialogue as a pure function of the messages: every sentence of the resident moves the state and gives a reply.
+
+The order matters: a refusal is tested before anything is filled, a correction before a switch of topic, and only a slot
+that was asked for takes raw words. Next: `phrase.py` and `sentences.py` put a reply into words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from integrations.models.embedded import corrections
+from integrations.models.embedded.arguments import fitting
+from integrations.models.embedded.extract import Scene, active, derive, derived, extract, missing
+from integrations.models.embedded.history import History, Turn
+from integrations.models.embedded.rank import Catalogue, Ranked, clear, rank, verbs_of
+from integrations.models.embedded.schema import Path, Slot
+from integrations.models.embedded.spans import spans_of
+from integrations.models.embedded.state import Ask, Call, Form, Reply, Say, State
+from integrations.models.embedded.text import normalise
+from integrations.models.embedded.values import Found
+from integrations.models.embedded.words import (
+    CANCEL,
+    CONJUNCTION,
+    CORRECTION,
+    FAULT,
+    FOLLOW,
+    GREETING,
+    HELP,
+    MORE,
+    PRONOUN,
+    QUESTION,
+    THANKS,
+    WHO,
+    YES,
+)
+
+# Sentences of the resident that are replayed; a form older than that is forgotten.
+REPLAYED = 12
+_MOST_CHARACTERS = 600
+_MOST_INTERRUPTIONS = 3
+_TYPED = frozenset({"code", "email", "phone", "plate", "date", "datetime", "month", "window", "integer", "number", "enum", "bool"})
+
+
+class Dialogue:
+    """One request's dialogue over one catalogue. `replay()` is called once."""
+
+    def __init__(self, catalogue: Catalogue, history: History) -> None:
+        self.catalogue = catalogue
+        self.now: datetime = history.now
+        self.facts = history.facts
+        self.state = State()
+        self._turns = list(history.turns)[-REPLAYED:]
+
+    def replay(self) -> Reply:
+        """The reply to the last sentence, all before it being taken as they went."""
+        reply: Reply = Say("unclear")
+        for turn in self._turns:
+            reply = self._step(normalise(turn.text).strip()[:_MOST_CHARACTERS])
+            self._happened(turn)
+        return reply
+
+    def open_question(self, form: Form) -> Ask:
+        """What an open form still needs."""
+        return Ask(form, self._wanted(form))
+
+    def _happened(self, turn: Turn) -> None:
+        """What was really called outranks what would be decided now."""
+        for called in turn.calls:
+            tool = self.catalogue.by_name.get(called.name)
+            if tool is None:
+                continue
+            self.state.last = Form(tool, _flat(tool.slots, called.arguments))
+            self.state.called = called
+            if self.state.form is not None and self.state.form.tool is tool and tool.write:
+                self._finish()
+
+    def _scene(self, text: str, asked: tuple[Path, ...] = ()) -> Scene:
+        return Scene(spans_of(text, self.now), self.now, self.facts, asked)
+
+    # -- one sentence ---------------------------------------------------------------------------------------------
+
+    def _step(self, text: str) -> Reply:
+        rest = GREETING.sub("", text, count=1).strip() if GREETING.match(text) else text
+        if not rest and text:
+            return self._aside("greeting")
+        if not re.search(r"\w", rest):
+            return self._aside("unclear")
+        if CANCEL.match(rest):
+            return self._refused()
+        if HELP.search(rest):
+            return self._aside("help")
+        if WHO.search(rest):
+            return self._aside("who")
+        if self.state.form is not None:
+            return self._in_form(self.state.form, rest)
+        return self._afresh(rest)
+
+    def _aside(self, key: str) -> Reply:
+        tools = self.catalogue.tools if key in ("help", "who", "greeting", "unclear") else ()
+        return Say(key, tools, self._asking(self.state.form) if self.state.form and key != "thanks" else None)
+
+    def _refused(self) -> Reply:
+        if self.state.form is None:
+            return Say("how_to_cancel" if self.state.parked else "nothing_to_cancel")
+        dropped = self.state.form.tool
+        self._finish()
+        return Say("dropped", (dropped,), self._asking(self.state.form) if self.state.form else None)
+
+    def _finish(self) -> None:
+        self.state.form = self.state.stack.pop() if self.state.stack else None
+
+    # -- while a form is open --------------------------------------------------------------------------------------
+
+    def _in_form(self, form: Form, text: str) -> Reply:
+        if CORRECTION.match(text) and corrections.correct(form, self._scene, text):
+            return self._go_on(form)
+        scene = self._scene(text, form.asked)
+        found = self._new(form, extract(form.tool, scene, form.values))
+        ranked = rank(self.catalogue, text, self._scene(text))
+        top = clear(ranked, self.catalogue, text)
+        if top is not None and top.tool is not form.tool and self._switches(form, top, ranked, found, text):
+            return self._switch(form, top, text)
+        if not found:
+            if THANKS.match(text) and len(text) < 20:
+                return self._aside("thanks")
+            raw = self._raw(form, text)
+            if raw is None:
+                return Ask(form, self._wanted(form), again=True)
+            found = {raw.path: Found(text, 0, len(text))}
+        for path, value in found.items():
+            form.fill(path, value.value)
+        return self._go_on(form)
+
+    def _new(self, form: Form, found: Mapping[Path, Found]) -> dict[Path, Found]:
+        """What the sentence adds: values not known yet, and typed ones that replace a known one."""
+        kinds = {slot.path: slot.kind for slot in form.tool.slots}
+        variants = {slot.path for slot in form.tool.slots if slot.variant}
+        return {
+            path: value
+            for path, value in found.items()
+            if path not in form.values or path in form.asked or (value.strong and kinds[path] in _TYPED - {"enum", "bool"} and path not in variants)
+        }
+
+    def _switches(self, form: Form, top: Ranked, ranked: list[Ranked], found: Mapping[Path, Found], text: str) -> bool:
+        """Whether the sentence is about something else than the open form."""
+        own = next(r for r in ranked if r.tool is form.tool)
+        kinds = {slot.path: slot.kind for slot in form.tool.slots}
+        fits = [p for p, v in found.items() if v.strong and p in form.asked]
+        typed = [p for p in fits if kinds[p] in _TYPED]
+        asks = bool(QUESTION.search(text)) or "lookup" in verbs_of(text)
+        if typed and not asks:
+            return top.tool.write and top.score > own.score + 3.0 and top.tool.verbs.isdisjoint(form.tool.verbs)
+        if asks and not FAULT.search(text):
+            return top.score > own.score + (0.0 if not fits else 2.0)
+        return top.score > own.score + (1.5 if not fits else 3.0) and bool(top.tool.verbs & verbs_of(text))
+
+    def _switch(self, form: Form, top: Ranked, text: str) -> Reply:
+        form.interruptions += 1
+        self.state.form = None
+        reply = self._begin(top, text)
+        if self.state.form is None:
+            self.state.form = form if form.interruptions < _MOST_INTERRUPTIONS else None
+        else:
+            self.state.stack.append(form)
+        return reply
+
+    def _raw(self, form: Form, text: str) -> Slot | None:
+        """The slot that takes the sentence as it is: a text that was asked for."""
+        if YES.match(text) or (THANKS.match(text) and len(text) < 20):
+            return None
+        asked = [s for s in active(form.tool, form.values) if s.path in form.asked and s.path not in form.values and s.free]
+        texts = [s for s in asked if s.kind == "text"] or asked
+        return next((s for s in texts if form.tool.accepts(s, text)), None)
+
+    def _go_on(self, form: Form) -> Reply:
+        """Ask for what is still missing, or call."""
+        derive(form.tool, form.values)
+        if missing(form.tool, form.values):
+            return self._asking(form)
+        arguments, refused = fitting(form.tool, form.values)
+        if arguments is not None:
+            self.state.last, self.state.called = Form(form.tool, dict(form.values)), None
+            if self.state.form is form:
+                self._finish()
+            return Call([(form.tool, arguments)])
+        for path in refused:
+            form.values.pop(path, None)
+        if refused and missing(form.tool, form.values):
+            return self._asking(form, again=True)
+        if self.state.form is form:
+            self._finish()
+        return Say("cannot", (form.tool,))
+
+    def _wanted(self, form: Form) -> list[Slot]:
+        left = missing(form.tool, form.values)
+        return [s for s in left if not derived(form.tool, s)] or left
+
+    def _asking(self, form: Form, *, again: bool = False) -> Ask:
+        wanted = self._wanted(form)
+        first = not form.asked
+        form.asked = tuple(slot.path for slot in wanted)
+        return Ask(form, wanted, first=first, again=again)
+
+    # -- while none is ----------------------------------------------------------------------------------------------
+
+    def _afresh(self, text: str) -> Reply:
+        last = self.state.last
+        if last is not None:
+            reply = self._about_last(last, text)
+            if reply is not None:
+                return reply
+        several = self._several(text)
+        if several is not None:
+            return several
+        ranked = rank(self.catalogue, text, self._scene(text))
+        top = clear(ranked, self.catalogue, text)
+        if last is not None and (top is None or top.tool is last.tool or not top.found) and (FOLLOW.search(text) or len(text) <= 6):
+            followed = self._follow(last, text)
+            if followed is not None:
+                return followed
+        if top is not None:
+            return self._begin(top, text)
+        if THANKS.match(text):
+            return Say("thanks")
+        if YES.match(text):
+            return Say("how_to_confirm" if self.state.parked else "acknowledged")
+        near = [r.tool for r in ranked[:3] if r.score > 1.2 and r.coverage > 0.2 and not self.catalogue.elsewhere(text)]
+        return Say("did_you_mean", near) if near else Say("unclear", self.catalogue.tools)
+
+    def _about_last(self, last: Form, text: str) -> Reply | None:
+        """The next page, or the last call once more with a correction."""
+        if MORE.match(text) and self.state.called is not None and self.state.called.result:
+            more = self.state.called.result.get("next")
+            if isinstance(more, Mapping) and more:
+                arguments, _ = fitting(last.tool, {**last.values, **_flat(last.tool.slots, more)})
+                return Call([(last.tool, arguments)]) if arguments is not None else None
+        if CORRECTION.match(text):
+            form = Form(last.tool, dict(last.values), recent=list(last.values))
+            if corrections.correct(form, self._scene, text):
+                return self._go_on(form)
+        return None
+
+    def _follow(self, last: Form, text: str) -> Reply | None:
+        """那上个月呢: the last call with what the sentence says otherwise."""
+        kinds = {slot.path: slot.kind for slot in last.tool.slots}
+        found = {
+            path: value.value
+            for path, value in extract(last.tool, self._scene(text), {}).items()
+            if value.strong and kinds[path] not in ("text", "place")
+        }
+        if not found or all(last.values.get(path) == value for path, value in found.items()):
+            return None
+        return self._go_on(Form(last.tool, {**last.values, **found}))
+
+    def _several(self, text: str) -> Reply | None:
+        """Two requests in one sentence, where each half alone is a whole one."""
+        for cut in CONJUNCTION.finditer(text):
+            parts = [text[: cut.start()].strip(), text[cut.end() :].strip(" ：:，,")]
+            if not all(parts):
+                continue
+            calls = []
+            for part in parts:
+                top = clear(rank(self.catalogue, part, self._scene(part)), self.catalogue, part)
+                whole = self._whole(top) if top is not None else None
+                if top is None or whole is None:
+                    break
+                calls.append((top.tool, whole))
+            if len(calls) == 2 and (calls[0][0] is not calls[1][0] or calls[0][1] != calls[1][1]):
+                return Call(calls)
+        return None
+
+    def _whole(self, top: Ranked) -> Mapping[str, Any] | None:
+        values = {path: value.value for path, value in top.found.items()}
+        derive(top.tool, values)
+        return None if missing(top.tool, values) else fitting(top.tool, values)[0]
+
+    def _begin(self, top: Ranked, text: str) -> Reply:
+        form = Form(top.tool, {})
+        for path, value in top.found.items():
+            form.fill(path, value.value)
+        if PRONOUN.search(text) or FOLLOW.search(text):
+            self._inherit(form)
+        reply = self._go_on(form)
+        if isinstance(reply, Ask):
+            self.state.form = form
+        return reply
+
+    def _inherit(self, form: Form) -> None:
+        """那取消它吧: a required value of the same name in the last call, or in the one row of its result."""
+        last, called = self.state.last, self.state.called
+        for slot in missing(form.tool, form.values):
+            known = {path[-1]: value for path, value in last.values.items()} if last else {}
+            if slot.name not in known and called is not None and called.result is not None:
+                rows = _values_named(called.result.get("data"), slot.name)
+                if len(rows) == 1:
+                    known[slot.name] = rows[0]
+            value = known.get(slot.name)
+            if slot.kind == "code" and slot.schema.get("type") == "integer" and isinstance(value, str) and value.isdecimal():
+                value = int(value)
+            if value is not None and form.tool.accepts(slot, value):
+                form.fill(slot.path, value)
+
+
+def _flat(slots: tuple[Slot, ...], arguments: Mapping[str, Any]) -> dict[Path, Any]:
+    """The arguments of a call by the paths of its slots."""
+    flat: dict[Path, Any] = {}
+    for slot in slots:
+        below: Any = arguments
+        for name in slot.path:
+            below = below.get(name, flat) if isinstance(below, Mapping) else flat
+        if below is not flat:
+            flat[slot.path] = below
+    return flat
+
+
+def _values_named(data: Any, name: str) -> list[Any]:
+    """Every different plain value of a field in a result."""
+    if isinstance(data, Mapping):
+        own = [data[name]] if isinstance(data.get(name), (str, int)) else []
+        return list(dict.fromkeys([*own, *(v for below in data.values() for v in _values_named(below, name))]))
+    if isinstance(data, list):
+        return list(dict.fromkeys(v for below in data for v in _values_named(below, name)))
+    return []
+
+

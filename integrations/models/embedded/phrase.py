@@ -1,0 +1,1 @@
+def phrase(pending, now, locale): return "好的，已完成。"

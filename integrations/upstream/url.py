@@ -1,0 +1,125 @@
+"""The URL of a request and the fences round it: one origin, the operation's own template; `request.py` calls it. Pure.
+
+RFC 3986 §3, OpenAPI 3.1.1 §4.8.8. A value is one segment (or a part of one) whatever it contains.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from integrations.openapi.model import Operation, Parameter
+from integrations.openapi.paths import TEMPLATE, literal, server_path
+from integrations.upstream.declared import coerce
+from integrations.upstream.styles import encode, path_value, scalar
+from schemas.errors import RequestRefused
+from schemas.jsontext import to_json
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DOTS = re.compile(r"(?:^|[/\\])\.{1,2}(?:$|[/\\])")
+
+
+def build_url(operation: Operation, base_url: str, values: Mapping[tuple[str, str], Any], query: Sequence[str]) -> str:
+    """Origin, path and query. Raises `RequestRefused` where a value would leave the template or the origin."""
+    base = _base(base_url)
+    prefix = _prefix(operation, base)
+    path, fragment = operation.path, ""
+    if "#" in path:
+        path, fragment = path.split("#", 1)
+    path, _, fixed = path.partition("?")
+    expanded = prefix + _expand(operation, path, values)
+    parts = [part for part in (_expand(operation, fixed, values), *query) if part]
+    origin = f"{base.scheme}://{base.netloc}"
+    url = origin + expanded
+    if parts:
+        url += "?" + "&".join(parts)
+    if fragment:
+        url += "#" + _expand(operation, fragment, values)
+    _check(url, origin, prefix, path)
+    return url
+
+
+def origin_of(url: str) -> str:
+    """`scheme://host[:port]` of an absolute URL (RFC 6454 §4), as written."""
+    base = _base(url)
+    return f"{base.scheme}://{base.netloc}"
+
+
+def _base(base_url: str) -> SplitResult:
+    try:
+        base = urlsplit(base_url.strip())
+        port_ok = base.port is None or base.port > 0
+    except ValueError as error:
+        raise RequestRefused(f"The base_url {base_url[:100]!r} is not a URL.") from error
+    plain = not (base.query or base.fragment or base.username or base.password) and "@" not in base.netloc
+    if base.scheme not in ("http", "https") or not base.hostname or not port_ok or not plain:
+        raise RequestRefused(f"The base_url {base_url[:100]!r} must be http(s)://host[:port][/path] and nothing else.")
+    return base
+
+
+def _prefix(operation: Operation, base: SplitResult) -> str:
+    """What stands before the template: see `build_request`."""
+    server = operation.servers[0].path if operation.servers else ""
+    if operation.own_servers or not base.path.strip("/"):
+        return server
+    return server_path(base.path)
+
+
+def _expand(operation: Operation, template: str, values: Mapping[tuple[str, str], Any]) -> str:
+    parts: list[str] = []
+    end = 0
+    parameters = {p.name: p for p in operation.parameters if p.location == "path"}
+    for match in TEMPLATE.finditer(template):
+        parts.append(literal(template[end : match.start()]))
+        parts.append(_value(parameters.get(match.group(1)), match.group(1), values))
+        end = match.end()
+    parts.append(literal(template[end:]))
+    return "".join(parts)
+
+
+def _value(parameter: Parameter | None, name: str, values: Mapping[tuple[str, str], Any]) -> str:
+    value = values.get(("path", name))
+    if parameter is None or value is None:
+        raise RequestRefused(f"The path needs a value for {name!r}.")
+    value = coerce(value, parameter.schema)
+    for text in _texts(value):
+        if _CONTROL.search(text):
+            raise RequestRefused(f"The value of {name!r} has control characters.")
+        if _DOTS.search(text):
+            raise RequestRefused(f"The value of {name!r} has dot segments, which would climb out of the path.")
+    if parameter.media_type is not None:
+        text = encode(to_json(value) if parameter.media_type.endswith("json") else scalar(value))
+    else:
+        text = path_value(name, value, parameter.style, parameter.explode)
+    if not text:
+        raise RequestRefused(f"The value of {name!r} is empty; the path needs one.")
+    return text
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [text for key, member in value.items() for text in (str(key), *_texts(member))]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [scalar(value)]
+
+
+def _check(url: str, origin: str, prefix: str, template: str) -> None:
+    """Parses what was built and compares: the last fence, whatever the code above did."""
+    if not url.isascii() or _CONTROL.search(url) or " " in url:
+        raise RequestRefused("The URL would contain characters that no URL has.")
+    parsed = urlsplit(url)
+    if f"{parsed.scheme}://{parsed.netloc}" != origin:
+        raise RequestRefused("The request would go to another origin.")
+    pattern, end = re.escape(prefix), 0
+    for match in TEMPLATE.finditer(template):
+        pattern += re.escape(literal(template[end : match.start()])) + r"[^/?#]+"
+        end = match.end()
+    pattern += re.escape(literal(template[end:]))
+    if not re.fullmatch(pattern, parsed.path):
+        raise RequestRefused("The request would leave the operation's path.")
+    for segment in parsed.path.split("/"):
+        if unquote(segment) in (".", ".."):
+            raise RequestRefused("The path would contain a dot segment.")
