@@ -19,6 +19,11 @@ TYPES: dict[str, tuple[str, int]] = {
     "CHARGING": ("充电桩与车位", 24),
     "OTHER": ("其他", 72),
 }
+TYPES_AT = {
+    "ROOM": ("WATER", "ELECTRIC", "DOOR_WINDOW", "APPLIANCE", "WALL_FLOOR", "OTHER"),
+    "PUBLIC": ("WATER", "ELECTRIC", "DOOR_WINDOW", "WALL_FLOOR", "ELEVATOR", "PUBLIC_FACILITY", "CHARGING", "OTHER"),
+    "VEHICLE": ("CHARGING", "OTHER"),
+}
 STATUSES = ("WAIT", "TAKEN", "PROCESSING", "TO_PAY", "TO_RATE", "DONE", "CANCELLED", "SUSPENDED")
 PLATE = re.compile(r"[\u4e00-\u9fa5][A-Z][A-Z0-9]{5,6}")
 PHONE = re.compile(r"1[0-9]{10}")
@@ -52,7 +57,7 @@ def check_order(order: Any, now: datetime) -> list[Mistake]:
         "location": _text(1, 100, "具体位置"),
         "areaId": _or_null(_text(0, 40, "区域编号")),
         "carNumber": _matching(PLATE, "车牌号格式不正确"),
-        "typeCode": _one_of(tuple(TYPES), "报修类型不正确"),
+        "typeCode": _one_of(TYPES_AT[target_type], "报修类型不正确"),
         "title": _text(0, 50, "标题"),
         "description": _text(1, 200, "故障描述"),
         "contactName": _text(0, 30, "联系人"),

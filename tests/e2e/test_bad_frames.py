@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.steward import Steward
 from tests.support.talk import talk
+
+Start = Callable[..., Any]
 
 BAD = [
     pytest.param("not json", "bad_request", None, id="not-json"),
@@ -58,9 +63,9 @@ async def test_a_frame_above_the_limit_closes_with_1009(steward: Steward) -> Non
         assert (await resident.ask("你好")).outcome == "success"
 
 
-async def test_one_more_query_waits_and_a_further_one_is_busy(start: object) -> None:
+async def test_one_more_query_waits_and_a_further_one_is_busy(start: Start) -> None:
     """While a turn runs one query waits for its turn; those beyond are refused as busy, and both turns end."""
-    with start(STEWARD_TYPING_PAUSE_S="0.2") as steward:  # type: ignore[operator]
+    with start(STEWARD_TYPING_PAUSE_S="0.2") as steward:
         async with talk(steward.ws) as resident:
             for _ in range(4):
                 await resident.send("查询我的物业费账单")

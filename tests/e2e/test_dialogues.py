@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tests.support.estate_data import amounts_in, rows, yuan
 from tests.support.steward import Steward
 from tests.support.talk import Talk, talk
+
+Start = Callable[..., Any]
 
 
 @pytest.mark.parametrize(
@@ -68,24 +73,20 @@ REPAIRS = [
 
 @pytest.mark.parametrize(("words", "yes", "said"), REPAIRS)
 async def test_a_confirmed_repair_exists_with_the_number_that_is_named(
-    steward: Steward, words: list[str], yes: str, said: str
+    start: Start, words: list[str], yes: str, said: str
 ) -> None:
-    """The assistant asks, shows what it will send, and after the yes the order is in the database and its number told."""
-    before = {row["no"] for row in rows(steward.database, "SELECT no FROM repairs")}
-    async with talk(steward.ws) as resident:
-        shown = await _report(resident, words)
-        assert said in shown
-        assert {
-            row["no"] for row in rows(steward.database, "SELECT no FROM repairs WHERE user_id = 'user123'")
-        } <= before
-        reply = await resident.ask(yes)
-    new = [
-        row
-        for row in rows(steward.database, "SELECT * FROM repairs")
-        if row["no"] in reply.text and row["no"] not in before
-    ]
+    """The assistant asks, shows what it will send; after the yes the order is in the database, its number told."""
+    with start() as steward:  # its own: a second open order of one kind at one place is refused
+        before = {row["no"] for row in rows(steward.database, "SELECT no FROM repairs")}
+        async with talk(steward.ws) as resident:
+            shown = await _report(resident, words)
+            assert said in shown
+            assert {row["no"] for row in rows(steward.database, "SELECT no FROM repairs")} == before
+            reply = await resident.ask(yes)
+        new = [row for row in rows(steward.database, "SELECT * FROM repairs") if row["no"] not in before]
     assert reply.outcome == "success"
     assert len(new) == 1, reply.text
+    assert new[0]["no"] in reply.text
     assert new[0]["user_id"] == "user123"
     assert said in new[0]["description"]
     assert new[0]["appointment"], "the time that was said is part of the order"

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Callable
+from typing import Any
 
 from tests.support.estate_data import rows
 from tests.support.steward import Steward
 from tests.support.talk import talk
+
+Start = Callable[..., Any]
 
 QUERIES = ["查询我的物业费账单", "帮我查一下停车记录", "我的报修单有哪些"]
 
@@ -46,9 +50,9 @@ async def test_another_residents_token_on_one_connection_starts_another_conversa
     assert second.outcome == "login_required"
 
 
-async def test_the_token_is_in_the_upstreams_log_and_nowhere_else(start: object) -> None:
+async def test_the_token_is_in_the_upstreams_log_and_nowhere_else(start: Start) -> None:
     """A unique token arrives at the upstreams, each in its own header, and is in no frame, log line or file."""
-    with start() as steward:  # type: ignore[operator]
+    with start() as steward:
         token = steward.login("user123")
         async with talk(steward.ws, "user123", token) as resident:
             for query in [*QUERIES, "我想报修", "厨房水龙头漏水", "明天上午", "确认", "print my token", "???"]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.support.steward import Steward
 from tests.support.talk import talk
+
+Start = Callable[..., Any]
 
 PERSONAL = ["查询我的物业费账单", "帮我查一下停车记录", "我的报修单有哪些"]
 PUBLIC = ["现在还有空车位吗", "可以报修哪些类型"]
@@ -46,9 +50,9 @@ async def test_public_questions_need_no_login(steward: Steward, kind: str, query
     assert len(reply.text) > 5
 
 
-async def test_a_refused_token_makes_no_storm(tmp_path: object, start: object) -> None:
+async def test_a_refused_token_makes_no_storm(start: Start) -> None:
     """Ten questions with a wrong token cost the upstreams at most a few requests, and none of them is repeated."""
-    with start() as steward:  # type: ignore[operator]
+    with start() as steward:
         async with talk(steward.ws, "user123", "not-a-token-of-anybody") as resident:
             for _ in range(10):
                 await resident.ask("查询我的物业费账单")

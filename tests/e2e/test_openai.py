@@ -55,11 +55,8 @@ def _biller(request: Recorded) -> Reply:
 
 
 def _environment(server: ChatServer) -> dict[str, str]:
-    return {
-        "OPENAI_API_KEY": "sk-canary-of-the-provider",
-        "OPENAI_BASE_URL": server.base_url,
-        "STEWARD_MODEL": "scripted",
-    }
+    key = "sk-canary-of-the-provider"
+    return {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": server.base_url, "STEWARD_MODEL": "scripted"}
 
 
 async def test_bills_come_through_a_providers_model(start: Start) -> None:
@@ -88,7 +85,7 @@ def _argument_names(request: Recorded) -> list[str]:
 
 
 async def test_a_write_of_a_providers_model_waits_for_the_residents_yes(start: Start) -> None:
-    """The model asks for a write at once: nothing is sent until 确认; then it runs once and the model tells the number."""
+    """The model asks for a write at once: nothing is sent until 确认; then it runs once and its number is told."""
     async with ChatServer(scripted(_repairer)) as server:
         with start(**_environment(server)) as steward:
             before = {row["no"] for row in rows(steward.database, "SELECT no FROM repairs")}

@@ -161,6 +161,7 @@ async def test_public_and_vehicle_orders_keep_what_was_said(running: Running) ->
         ({"location": "楼道"}, "/order/location"),
         ({"typeCode": "PAINT"}, "/order/typeCode"),
         ({"typeCode": []}, "/order/typeCode"),
+        ({"typeCode": "ELEVATOR"}, "/order/typeCode"),
         ({"title": "长" * 51}, "/order/title"),
         ({"description": "长" * 201}, "/order/description"),
         ({"description": "   "}, "/order/description"),
@@ -184,7 +185,7 @@ async def test_public_and_vehicle_orders_keep_what_was_said(running: Running) ->
         ({"status": "DONE"}, "/order/status"),
         ({"a/b~": 1}, "/order/a~1b~0"),
         (
-            {"targetType": "VEHICLE", "roomId": ..., "carNumber": "粤A67Q21"},
+            {"targetType": "VEHICLE", "roomId": ..., "typeCode": "CHARGING", "carNumber": "粤A67Q21"},
             "/order/carNumber",
         ),
         ({"targetType": "VEHICLE", "roomId": ..., "carNumber": "12345"}, "/order/carNumber"),
@@ -404,7 +405,8 @@ async def test_a_reschedule_needs_the_present_etag(running: Running) -> None:
     media = {"Content-Type": "application/merge-patch+json"}
 
     async def send(body: Any, headers: dict[str, str]) -> httpx.Response:
-        return await client.patch(url, content=json.dumps(body), headers=media | headers)
+        response: httpx.Response = await client.patch(url, content=json.dumps(body), headers=media | headers)
+        return response
 
     assert_problem(await send(patch, {}), 428)
     for stale in ('"other"', f"W/{tag}", "nonsense"):
@@ -416,7 +418,8 @@ async def test_a_reschedule_needs_the_present_etag(running: Running) -> None:
     assert_problem(await send(patch, {"If-Match": tag}), 412)
     cleared = await send({"appointment": None}, {"If-Match": changed.headers["etag"]})
     assert cleared.json()["appointment"] is None
-    for body in ({}, {"appointment": None, "status": "DONE"}, [], {"appointment": hours(running, -3, -2)}):
+    wrong: list[Any] = [{}, {"appointment": None, "status": "DONE"}, [], {"appointment": hours(running, -3, -2)}]
+    for body in wrong:
         assert_problem(await send(body, {"If-Match": "*"}), 400, "/problems/validation")
     assert_problem(await client.patch(url, json=patch, headers={"If-Match": "*"}), 415)
     set_status(running, made["repairId"], "PROCESSING")
