@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from integrations.catalogue import Catalogue, load_catalogue
-from integrations.models.embedded.model import EmbeddedModel
-from integrations.models.openai_chat import OpenAIChat
-from integrations.toolset import CatalogueToolsets
 from sanic import Sanic
 from sanic_ext import Extend
 
@@ -29,8 +26,13 @@ from commands.banner import banner
 from commands.cli import build_cli
 from commands.estate import estate_variables
 from commands.logs import set_up_logging
+from integrations.catalogue import Catalogue, load_catalogue
+from integrations.models.embedded.model import EmbeddedModel
+from integrations.models.openai_chat import OpenAIChat
 from integrations.stores.memory import MemoryApprovals, MemoryConversations
 from integrations.stores.memory_log import MemoryLog
+from integrations.toolset import CatalogueToolsets
+from schemas.errors import ConfigurationError
 from schemas.settings import PROJECT, Settings
 
 log = structlog.get_logger("steward")
@@ -91,16 +93,8 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
 
     @app.after_server_start
     async def started(_: Sanic[Any, Any]) -> None:
-        for note in catalogue.notes:
-            log.info(
-                "catalogue_note",
-                document=note.document,
-                operation=note.operation,
-                action=note.action,
-                pointer=note.pointer,
-                reason=note.reason,
-            )
-        log.info("started", tools=len(catalogue.tools), upstreams=len(catalogue.upstreams))
+        notes = Counter(note.action for note in catalogue.notes)
+        log.info("started", tools=catalogue.tool_counts(), notes=dict(notes))
         print(banner(settings, catalogue), flush=True)
 
     @app.before_server_stop
@@ -140,7 +134,11 @@ def serve(settings: Settings) -> None:
     set_up_logging(settings.log_level)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(settings, os.environ)
-    app.run(host=settings.host, port=settings.port, single_process=True, access_log=False, motd=False)
+    try:
+        app.run(host=settings.host, port=settings.port, single_process=True, access_log=False, motd=False)
+    except OSError as error:
+        reason = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set STEWARD_PORT to a free port"
+        raise ConfigurationError(reason) from error
 
 
 def main() -> None:

@@ -20,9 +20,9 @@ from schemas.turn import Locale
 log = structlog.get_logger(__name__)
 
 # Protocol rule 6: an exact yes or no as the whole query. A no may be said in more ways than a yes: it can do no harm.
-_YES = frozenset({"确认", "确定", "是", "是的", "好", "好的", "可以", "yes", "ok", "okay", "confirm"})
+_YES = frozenset({"确认", "是", "好的", "可以", "yes", "ok", "confirm"})
 _NO = frozenset({"取消", "不", "不要", "不用", "不用了", "算了", "否", "不是", "不行", "no", "nope", "cancel", "stop"})
-_EDGES = " \t\r\n.,!?;:。，！？；：~～…“”\"'"
+_EDGES = " \t\r\n.,!;:。，！；：~～…“”\"'"  # no question mark: 可以？ asks and does not agree
 
 
 def decision(query: str) -> bool | None:
@@ -51,7 +51,7 @@ def park(turn: Turn, prepared: PreparedCall, parked: list[str]) -> ToolResult:
         Approval(
             id=turn.new_id(),
             conversation_id=turn.conversation.id,
-            owner=turn.caller.owner,
+            owner=turn.conversation.owner,
             tool=prepared.call.name,
             arguments=prepared.call.arguments,
             digest=prepared.digest,

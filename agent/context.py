@@ -28,7 +28,8 @@ class Budgets:
 
 @dataclass(slots=True)
 class Turn:
-    """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`."""
+    """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`. `waited`: the query was sent
+    while an earlier turn ran, so it cannot be an answer to what that turn showed."""
 
     conversation: Conversation
     query: str
@@ -42,6 +43,7 @@ class Turn:
     new_id: Callable[[], str]
     clock: Callable[[ZoneInfo], datetime]
     zone: ZoneInfo
+    waited: bool = False
     usage: Usage = field(default_factory=Usage)
     results: list[ToolResult] = field(default_factory=list)
     spoken: bool = False

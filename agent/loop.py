@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import structlog
 
@@ -15,12 +15,12 @@ from agent.steps import run_steps
 from agent.writes import answer_parked
 from schemas.errors import ModelInterrupted, ModelUnavailable
 from schemas.messages import text
-from schemas.turn import TurnEvent, TurnFailed
+from schemas.turn import TurnEnded, TurnEvent, TurnFailed
 
 log = structlog.get_logger(__name__)
 
 
-async def run_turn(turn: Turn) -> AsyncIterator[TurnEvent]:
+async def run_turn(turn: Turn) -> AsyncGenerator[TurnEvent, None]:
     """The events of one turn, ending with exactly one `TurnEnded` or `TurnFailed`."""
     try:
         handled = False
@@ -33,6 +33,10 @@ async def run_turn(turn: Turn) -> AsyncIterator[TurnEvent]:
                 yield event
     except ModelUnavailable as error:
         log.warning("model_unavailable", reason=error.reason, interrupted=isinstance(error, ModelInterrupted))
+        if turn.deadline.passed:  # the turn's own limit and no fault of the model: a sentence, not an error (rule 1)
+            yield turn.say(text("turn.limit", turn.locale))
+            yield TurnEnded("limit", turn.usage)
+            return
         if isinstance(error, ModelInterrupted):
             yield turn.say(text("turn.interrupted", turn.locale))
         yield TurnFailed("model_unavailable")

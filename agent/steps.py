@@ -6,14 +6,19 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from agent.context import Turn
 from agent.conversation import add_assistant, view
 from agent.prompt import system_prompt
 from agent.toolcalls import run_calls
+from schemas.errors import ModelUnavailable
 from schemas.messages import text
 from schemas.model import ModelEnd, ModelRequest
 from schemas.tool import ToolCall, ToolSpec
 from schemas.turn import TextDelta, TurnEnded, TurnEvent
+
+log = structlog.get_logger(__name__)
 
 
 async def run_steps(turn: Turn) -> AsyncIterator[TurnEvent]:
@@ -64,7 +69,7 @@ async def model_step(turn: Turn, tools: Sequence[ToolSpec], step: Step) -> Async
     )
     async for piece in turn.model.stream(request):
         match piece:
-            case TextDelta(words):
+            case TextDelta(words) if words:
                 yield turn.say(words) if not step.text else piece
                 step.text += words
             case ToolCall():
@@ -80,8 +85,11 @@ async def _end_with_approval(turn: Turn, step: Step, shown: str) -> AsyncIterato
     """Let the model tell what else this step found, then show the parked write, which ends the turn."""
     if len(step.calls) > 1 and not turn.deadline.passed:
         telling = Step()
-        async for delta in model_step(turn, (), telling):
-            yield delta
+        try:
+            async for delta in model_step(turn, (), telling):
+                yield delta
+        except ModelUnavailable as error:  # what is parked is shown all the same, or nobody could answer it
+            log.warning("model_unavailable", reason=error.reason)
         add_assistant(turn.conversation, telling.text)
     yield turn.say(shown)
     add_assistant(turn.conversation, shown)

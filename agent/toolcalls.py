@@ -18,19 +18,19 @@ async def run_calls(turn: Turn, calls: Sequence[ToolCall], parked: list[str]) ->
     """Give every call its one result in the history. What a parked write shows is appended to `parked`."""
     results: dict[str, ToolResult] = {}
     reads: list[PreparedCall] = []
-    for call in calls:
-        outcome = await _prepare(turn, call)
-        if isinstance(outcome, PreparedCall) and outcome.effect == "write":
-            outcome = park(turn, outcome, parked)
-        if isinstance(outcome, PreparedCall):
-            reads.append(outcome)
-        else:
-            results[call.id] = outcome
     try:
+        for call in calls:
+            outcome = await _prepare(turn, call)
+            if isinstance(outcome, PreparedCall) and outcome.effect == "write":
+                outcome = park(turn, outcome, parked)
+            if isinstance(outcome, PreparedCall):
+                reads.append(outcome)
+            else:
+                results[call.id] = outcome
         async for event in _send(turn, reads, results):
             yield event
     finally:
-        # also when the turn is cancelled here: a call without a result would make the history unusable
+        # also when the turn is cancelled here, or fails: a call without a result would make the history unusable
         for call in calls:
             result = results.get(call.id, ToolResult.failure("unavailable", "cancelled"))
             turn.results.append(result)

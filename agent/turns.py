@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -37,6 +38,7 @@ class Accepted:
     locale: Locale
     caller: Caller
     toolset: Toolset
+    waited: bool = False
 
 
 @dataclass(slots=True)
@@ -71,8 +73,8 @@ class TurnRunner:
         `shutting_down` once `close` was called)."""
         if self._closing:
             raise FrameRefused("shutting_down", "error.shutting_down")
-        accepted = Accepted(self._new_id(), conversation, query, locale, caller, toolset)
         lane = self._lanes.get(conversation.id)
+        accepted = Accepted(self._new_id(), conversation, query, locale, caller, toolset, waited=lane is not None)
         if lane is None:
             task = asyncio.create_task(self._run_lane(accepted))
             self._lanes[conversation.id] = _Lane(task)
@@ -85,6 +87,7 @@ class TurnRunner:
     async def close(self) -> None:
         """Take no more turns, end the running ones with their terminal, and wait for that."""
         self._closing = True
+        await asyncio.sleep(0)  # a task that is cancelled before its first step would end without a terminal
         tasks = [lane.task for lane in self._lanes.values()]
         for task in tasks:
             task.cancel()
@@ -103,6 +106,7 @@ class TurnRunner:
             lane = self._lanes.pop(conversation_id, None)
             for never_run in lane.waiting if lane else ():
                 grammar = Grammar(self._log, conversation_id, never_run.turn_id, never_run.locale)
+                grammar.open()
                 grammar.write(TurnFailed("turn_interrupted"))
 
     async def _run(self, accepted: Accepted) -> None:
@@ -123,10 +127,12 @@ class TurnRunner:
             new_id=self._new_id,
             clock=self._clock,
             zone=self._zone,
+            waited=accepted.waited,
         )
         try:
-            async for event in run_turn(turn):
-                grammar.write(event)
+            async with aclosing(run_turn(turn)) as events:
+                async for event in events:
+                    grammar.write(event)
         except asyncio.CancelledError:
             grammar.write(TurnFailed("turn_interrupted"))
             raise

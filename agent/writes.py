@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import structlog
 
@@ -23,15 +24,16 @@ log = structlog.get_logger(__name__)
 async def answer_parked(turn: Turn) -> AsyncIterator[TurnEvent]:
     """The whole turn, if the query is an exact yes or no to a parked write; no event at all otherwise.
 
-    The words count only as the very next query. Later they show the write once more: in between the same word may have
-    been the answer to something else.
+    The words count only as the very next query, sent after the write was shown. Otherwise they show it once more: the
+    same word may have been the answer to something else.
     """
     verdict = decision(turn.query)
-    approval = turn.approvals.pending(turn.conversation.id, turn.caller.owner) if verdict is not None else None
+    approval = _pending(turn) if verdict is not None else None
     if approval is None:
         return
     last = turn.conversation.messages[-1] if turn.conversation.messages else {}
-    just_shown = last.get("role") == "assistant" and str(last.get("content")).endswith(approval.shown)
+    ends_with_it = last.get("role") == "assistant" and str(last.get("content")).endswith(approval.shown)
+    just_shown = ends_with_it and not turn.waited
     if not just_shown and verdict is False:
         return  # "no" to something else; the write stays parked until it expires
     add_user(turn.conversation, turn.query)
@@ -49,6 +51,13 @@ async def answer_parked(turn: Turn) -> AsyncIterator[TurnEvent]:
         events = _run(turn, approval)
     async for event in events:
         yield event
+
+
+def _pending(turn: Turn) -> Approval | None:
+    """What waits for the conversation's owner; with an expired token the caller is still the one who was asked. One
+    parked before a login became the subject's together with its conversation (rule 7)."""
+    conversation = turn.conversation
+    return turn.approvals.pending(conversation.id, conversation.owner) or turn.approvals.pending(conversation.id, None)
 
 
 async def _say(turn: Turn, sentence: str, end: TurnEnded | None = None) -> AsyncIterator[TurnEvent]:
@@ -87,17 +96,29 @@ async def _run(turn: Turn, approval: Approval) -> AsyncIterator[TurnEvent]:
     turn.results.append(result)
     duration_ms = round((time.monotonic() - started) * 1000)
     yield ToolFinished(call.name, call.id, prepared.title, result.ok, duration_ms)
+    if result.error == "login_required":  # refused at the door: as above, under a new id, for this one is used
+        turn.approvals.park(replace(approval, id=turn.new_id()))
+        sentence = str(result.content.get("message")) + "\n\n" + approval.shown
+        async for event in _say(turn, sentence, TurnEnded("login_required", turn.usage)):
+            yield event
+        return
     async for event in _tell(turn, prepared, result):
         yield event
 
 
 async def _tell(turn: Turn, prepared: PreparedCall, result: ToolResult) -> AsyncIterator[TurnEvent]:
-    """The model phrases the outcome; where it cannot, the gateway says it, for a write must not end without a word."""
+    """The model phrases the outcome; where it does not, the gateway says it: a write must not end without a word."""
+    done = text("approval.done", turn.locale, title=prepared.title)
+    words = done if result.ok else str(result.content.get("message"))
     try:
-        async for event in run_steps(turn):
-            yield event
+        if not turn.deadline.passed:
+            async for event in run_steps(turn):
+                if isinstance(event, TurnEnded) and turn.conversation.messages[-1]["role"] == "tool":
+                    yield turn.say(words)  # the steps ended without an answer of the model
+                    add_assistant(turn.conversation, words)
+                yield event
+            return
     except ModelUnavailable as error:
         log.warning("model_unavailable", reason=error.reason)
-        done = text("approval.done", turn.locale, title=prepared.title)
-        async for event in _say(turn, done if result.ok else str(result.content.get("message"))):
-            yield event
+    async for event in _say(turn, words, TurnEnded(turn.outcome(), turn.usage)):
+        yield event

@@ -32,6 +32,7 @@ class Connection:
         self._seq = 0
         self._leave: Callable[[], None] = _nothing
         self._close: tuple[int, str] | None = None
+        self._gone = False
 
     def send(self, frame: Frame) -> None:
         """A frame outside any turn: an answer to this connection alone."""
@@ -39,10 +40,14 @@ class Connection:
         self._wake.set()
 
     def follow(self, conversation_id: str) -> None:
-        """From now on send the new entries of this conversation, and of no other."""
-        if conversation_id == self._conversation_id:
+        """From now on send the new entries of this conversation, and of no other.
+
+        What the former conversation's log has by now was meant for this client and is still sent; nothing later is.
+        """
+        if conversation_id == self._conversation_id or self._gone:
             return
         self._leave()
+        self._direct.extend(entry.text for entry in self._entries.after(self._conversation_id, self._seq))
         self._conversation_id, self._seq = conversation_id, self._entries.last_seq(conversation_id)
         self._leave = self._entries.follow(conversation_id, self._wake.set)
 
@@ -69,6 +74,7 @@ class Connection:
         except (WebsocketClosed, ConnectionClosed, ServerError):
             pass  # the client has gone; the turn goes on without it
         finally:
+            self._gone = True
             self._leave()
 
     def _next(self) -> str | None:

@@ -7,6 +7,7 @@ Next: `agent/turns.py`.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -100,6 +101,10 @@ class Intake:
                     self._queue.clear()
                     self._connection.close(IDENTITY_MISMATCH_CLOSE, "identity_mismatch")
                     return
+            except Exception:  # a defect: it must not stay at the head of the queue and fail for ever
+                reference = secrets.token_hex(4)
+                log.exception("intake_defect", reference=reference)
+                self._connection.send(error_frame("internal", text("error.internal", locale, reference=reference)))
             self._queue.popleft()
 
     async def _admit(self, query: Query, toolset: Toolset, locale: Locale) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from integrations.catalogue import Catalogue
-
 from commands.estate import estate_ports
 from demo.estate import UPSTREAMS
+from integrations.catalogue import Catalogue
 from schemas.settings import Settings
 
 # The tutorial's own token; the embedded estate takes it for its first resident.
@@ -21,7 +20,7 @@ def banner(settings: Settings, catalogue: Catalogue) -> str:
     lines = [
         "",
         f"Steward is running. Page: http://{host}:{settings.port}/   Socket: ws://{host}:{settings.port}/ws/chat/{{user_id}}",
-        f"Model: {model}. Tools: {len(catalogue.tools)} ({counts}).",
+        f"Model: {model}. Tools: {len(catalogue.tools)} ({counts}); what was mended or left out: python app.py tools",
     ]
     if settings.runs_estate:
         ports = ", ".join(f"{name} {port}" for name, port in zip(UPSTREAMS, estate_ports(settings), strict=True))

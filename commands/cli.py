@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-import typing
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from commands import estate, listing
-from schemas.errors import StewardError
+from schemas.errors import ConfigurationError, StewardError
 from schemas.settings import Settings
 
 
@@ -66,10 +66,17 @@ def build_cli(
 def _settings(read_settings: Callable[[], Settings]) -> Settings:
     try:
         return read_settings()
-    except ValueError as error:  # pydantic's, one line a setting
-        _stop(error)
+    except ValidationError as error:
+        found = error.errors()
+        mistakes = [f"{_variable(str(one['loc'][0]))}: {one['msg']} (it is {one['input']!r})" for one in found]
+        _stop(ConfigurationError("; ".join(mistakes)))
 
 
-def _stop(error: Exception) -> typing.NoReturn:
+def _variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return field if field.isupper() else f"STEWARD_{field.upper()}"
+
+
+def _stop(error: Exception) -> NoReturn:
     print(f"steward: {error}", file=sys.stderr)
     raise typer.Exit(1) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from integrations.catalogue import load_catalogue
-
 from schemas.settings import Settings
 
 

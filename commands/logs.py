@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -16,15 +16,14 @@ import structlog
 _MAX_VALUE_CHARS = 256
 # A JWT, and what follows "Bearer": no event means to carry one; a library's exception text might.
 _SECRETS = re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.?[\w-]*|(?<=[Bb]earer )[^\s\"',]+|\bsk-[\w-]{8,}")
-# These say a request's whole address, query included, at INFO; or what a client sent, at DEBUG.
-_QUIET = ("httpx", "httpcore", "httpx2", "httpcore2", "openai", "websockets", "sanic.websockets", "asyncio")
+# These say a request's whole address, query included, at INFO; or what a client sent, at DEBUG; or nothing of use.
+_QUIET = ("httpx", "httpcore", "httpx2", "httpcore2", "openai", "websockets", "sanic.websockets", "asyncio", "sanic")
 
 
 def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Mask what looks like a credential and cut long values, in every field of the event."""
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = _clean(value, None if name == "exception" else _MAX_VALUE_CHARS)
+        event[name] = _masked_value(value, None if name in ("exception", "stack") else _MAX_VALUE_CHARS)
     return event
 
 
@@ -39,9 +38,13 @@ def set_up_logging(level: str) -> None:
     pretty = sys.stderr.isatty()
     finish: list[structlog.types.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if pretty:
-        finish += [masked, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        render: structlog.types.Processor = structlog.dev.ConsoleRenderer(
+            exception_formatter=structlog.dev.plain_traceback
+        )
     else:
-        finish += [structlog.processors.format_exc_info, masked, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        render = structlog.processors.JSONRenderer(ensure_ascii=False)
+    # a traceback becomes text before it is masked: an exception's message may carry what was sent
+    finish += [structlog.processors.format_exc_info, masked, render]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -64,6 +67,20 @@ def set_up_logging(level: str) -> None:
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _masked_value(value: Any, max_chars: int | None) -> Any:
+    """A value as it may be written; what is no plain value is written as its `repr`, which may hold anything."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return _clean(value, max_chars)
+        case Mapping():
+            return {_clean(str(name), max_chars): _masked_value(member, max_chars) for name, member in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked_value(member, max_chars) for member in value]
+    return _clean(repr(value), max_chars)
 
 
 def _clean(value: str, max_chars: int | None) -> str:

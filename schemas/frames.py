@@ -13,6 +13,7 @@ from typing import Any, Literal, NoReturn
 import msgspec
 
 from schemas.errors import RETRYABLE, Code, FrameRefused
+from schemas.jsontext import to_json, whole_characters
 from schemas.turn import Locale, Outcome
 
 _KINDS = {
@@ -86,12 +87,10 @@ class Pong(_Out, tag="pong"):
 
 Frame = Chunk | Status | ErrorFrame | Pong
 
-_encoder = msgspec.json.Encoder()
-
 
 def encode_frame(frame: Frame) -> str:
     """The frame as the text of one WebSocket message."""
-    return _encoder.encode(frame).decode()
+    return to_json(frame)
 
 
 def error_frame(code: Code, content: str, *, field: str | None = None) -> ErrorFrame:
@@ -103,9 +102,11 @@ def decode_frame(message: str | bytes, *, max_query_chars: int) -> Query | Ping:
     """A client's message as a frame. Raises `FrameRefused` with the code and field that the client is told."""
     if isinstance(message, bytes):
         raise FrameRefused("unsupported", "frame.binary")
-    value = _parse(message)
-    if not isinstance(value, dict):
+    parsed = _parse(message)
+    if not isinstance(parsed, dict):
         raise FrameRefused("bad_request", "frame.not_object")
+    # JSON may carry half surrogate pairs, in names too; nothing behind this line can encode one
+    value = {whole_characters(name): _whole(member) for name, member in parsed.items()}
     kind = value.get("type")
     if kind == "ping":
         return Ping()
@@ -119,12 +120,15 @@ def _query(value: dict[str, Any], max_query_chars: int) -> Query:
         frame = msgspec.convert(value, Query)
     except msgspec.ValidationError as error:
         raise _refusal(str(error)) from None
-    text = _whole_characters(frame.query)
-    if not text.strip():
+    if not frame.query.strip():
         raise FrameRefused("bad_request", "frame.empty", field="query")
-    if len(text) > max_query_chars:
+    if len(frame.query) > max_query_chars:
         raise FrameRefused("too_large", "frame.query_too_large", field="query", max=max_query_chars)
-    return msgspec.structs.replace(frame, query=text)
+    return frame
+
+
+def _whole(member: Any) -> Any:
+    return whole_characters(member) if isinstance(member, str) else member
 
 
 def _parse(message: str) -> Any:
@@ -149,12 +153,3 @@ def _refusal(message: str) -> FrameRefused:
     expected = re.search(r"Expected `(\w+)", message)
     zh, en = _KINDS.get(expected[1] if expected else "", ("zh 或 en", "zh or en"))
     return FrameRefused("bad_request", "frame.wrong_kind", field=where[1] if where else None, expected=f"{zh} / {en}")
-
-
-def _whole_characters(text: str) -> str:
-    """`text` with lone surrogates (JSON may carry them, UTF-8 may not) replaced by U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

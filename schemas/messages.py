@@ -87,11 +87,27 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "No secure connection to {upstream} could be made; please contact the estate's office",
     ),
     "tool.business": ("{upstream}：{message}", "{upstream}: {message}"),
+    "tool.refused": (
+        "{upstream}没有接受这个请求，请检查填写的内容",
+        "{upstream} did not accept this request; please check what was given",
+    ),
     "tool.unknown_outcome": (
         "{upstream}没有确认结果，操作可能已经完成，也可能没有。请先查询确认，不要重复提交",
         "{upstream} did not confirm the outcome: it may or may not have been done. Please check before trying again",
     ),
     "tool.limit": ("本次回答调用的系统次数已达上限", "This answer has used up its calls to the estate's systems"),
+    "note.cut_lists": ("其中 {count} 条未显示", "{count} entries inside are not shown"),
+    "note.cut_text": ("内容过长，仅显示开头部分", "Too long: only the beginning is shown"),
+    "note.empty": ("没有返回内容", "There was no content"),
+    "note.file": (
+        "返回的是文件（{type}，{size} 字节），内容不在此显示",
+        "The answer is a file ({type}, {size} bytes); its content is not shown here",
+    ),
+    "note.replaced": ("部分文字无法识别，已用 � 代替", "Some characters could not be read and are shown as �"),
+    "note.unverified": (
+        "操作已被接受，但详细结果没有完整收到",
+        "It was accepted, but its details did not arrive in full",
+    ),
     "note.truncated": ("仅显示 {shown} 条，共 {total} 条", "{shown} of {total} shown"),
     # approvals
     "approval.intro": ("我将在{upstream}为您提交以下内容：", "I am about to submit this to {upstream} for you:"),

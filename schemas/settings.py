@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.turn import Locale
@@ -24,38 +24,34 @@ class Settings(BaseSettings):
         env_prefix="STEWARD_", env_ignore_empty=True, extra="ignore", populate_by_name=True
     )
 
-    host: str = Field("127.0.0.1", description="address the gateway listens on")
-    port: int = Field(8001, ge=0, le=65535, description="port of the gateway; 0 lets the system choose")
-    demo_port: int = Field(8101, ge=1, le=65533, description="first of the embedded estate's three ports")
-    data_dir: Path = Field(PROJECT / "data", description="folder of everything that is written")
-    upstreams: Path = Field(
-        SHIPPED_UPSTREAMS, description="the upstreams file; the estate runs with the shipped one only"
-    )
+    host: str = Field(default="127.0.0.1", description="address the gateway listens on")
+    port: int = Field(default=8001, ge=0, le=65535, description="port of the gateway; 0 lets the system choose")
+    demo_port: int = Field(default=8101, ge=1, le=65533, description="first of the embedded estate's three ports")
+    data_dir: Path = Field(default=PROJECT / "data", description="folder of everything that is written")
+    upstreams: Path = Field(default=SHIPPED_UPSTREAMS, description="the upstreams file")
 
-    model: str = Field("", description="model name; 'embedded' forces the embedded model")
-    openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
-    openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
+    model: str = Field(default="", description="model name; 'embedded' forces the embedded model")
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
 
-    locale: Locale = Field("zh", description="language where a query does not show one")
-    timezone: str = Field("Asia/Shanghai", description="the estate's time zone (IANA name)")
-    typing_pause_s: float = Field(0.02, ge=0, le=1, description="pause of the embedded model between pieces of text")
+    locale: Locale = Field(default="zh", description="language where a query does not show one")
+    timezone: str = Field(default="Asia/Shanghai", description="the estate's time zone (IANA name)")
+    typing_pause_s: float = Field(default=0.02, ge=0, le=1, description="embedded model's pause between pieces")
 
-    turn_timeout_s: float = Field(60, gt=0, description="wall clock of one turn")
-    max_steps: int = Field(8, ge=2, description="model calls of one turn; the last one has no tools")
-    max_tool_calls: int = Field(16, ge=1, description="tool calls of one turn")
-    delta_timeout_s: float = Field(15, gt=0, description="longest silence of a model's stream")
-    approval_ttl_s: float = Field(300, gt=0, description="how long a parked write waits for the resident's yes")
-    send_timeout_s: float = Field(10, gt=0, description="how long a frame may wait for a client that does not read")
-    max_frame_bytes: int = Field(65536, ge=1024, description="largest frame a client may send; above it 1009")
-    max_query_chars: int = Field(4000, ge=1, description="longest query, in characters")
+    turn_timeout_s: float = Field(default=60, gt=0, description="wall clock of one turn")
+    max_steps: int = Field(default=8, ge=2, description="model calls of one turn; the last one has no tools")
+    max_tool_calls: int = Field(default=16, ge=1, description="tool calls of one turn")
+    delta_timeout_s: float = Field(default=15, gt=0, description="longest silence of a model's stream")
+    approval_ttl_s: float = Field(default=300, gt=0, description="how long a parked write waits for the resident's yes")
+    send_timeout_s: float = Field(default=10, gt=0, description="longest wait for a client that does not read")
+    max_frame_bytes: int = Field(default=65536, ge=1024, description="largest frame a client may send; above it 1009")
+    max_query_chars: int = Field(default=4000, ge=1, description="longest query, in characters")
     max_history_chars: int = Field(
-        48000, ge=2000, description="how much of a conversation a model is shown, in characters"
+        default=48000, ge=2000, description="characters of a conversation that a model is shown"
     )
-    log_entries: int = Field(2000, ge=100, description="entries of a conversation's log that are kept in memory")
-    max_conversations: int = Field(
-        10000, ge=10, description="conversations kept in memory; the longest unused goes first"
-    )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_entries: int = Field(default=2000, ge=100, description="entries of a conversation's log kept in memory")
+    max_conversations: int = Field(default=10000, ge=10, description="conversations kept in memory")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("timezone")
     @classmethod
