@@ -15,7 +15,7 @@ test: install-dev browser check
 check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy app.py main.py agent blueprints commands demo integrations schemas tests/support
+	$(BIN)/mypy app.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/e2e tests/browser
 	$(BIN)/lint-imports
 
 install: $(VENV)/.installed

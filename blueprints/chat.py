@@ -6,6 +6,7 @@ The token leaves the frame here: `Intake` binds it into the caller's toolset at 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from urllib.parse import unquote
 
 import structlog
@@ -39,6 +40,12 @@ def chat_blueprint(gateway: Gateway, entries: EventLog, *, max_query_chars: int,
         log.info("connected")
         try:
             await _read(ws, connection, intake, max_query_chars)
+        except Exception:  # a defect: Sanic would close with 1000, as if all were well
+            reference = secrets.token_hex(4)
+            log.exception("connection_defect", reference=reference)
+            connection.send(error_frame("internal", text("error.internal", intake.locale, reference=reference)))
+            connection.close(1011, "internal error")
+            await asyncio.wait([writer], timeout=1)
         finally:
             log.info("disconnected", close_code=ws.ws_proto.close_code)
             gateway.connections.discard(connection)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from agent.approval import decision
 from agent.ownership import decide, may_open
 from agent.ports import ConversationStore, Toolset, Toolsets
 from agent.turns import TurnRunner
@@ -69,7 +70,9 @@ class Intake:
         """Take a query. Raises `FrameRefused` for a token that cannot be one, and `busy` when too many wait."""
         if query.token is not None:
             self._bind(query.token)
-        self._locale = query.locale or language_of(query.query, self._locale)
+        # a yes or no does not say which language the resident speaks: "ok" is said in all of them
+        spoken = self._locale if decision(query.query) is not None else language_of(query.query, self._locale)
+        self._locale = query.locale or spoken
         if len(self._queue) >= _MAX_WAITING:
             raise FrameRefused("busy", "frame.busy")
         self._queue.append((query, self._toolset, self._locale))
@@ -130,7 +133,7 @@ class Intake:
                 current.owner = caller.owner
             elif verdict == "new":
                 current = None
-        if current is None:
+        if current is None or self._gateway.conversations.get(current.id) is None:
             current = self._gateway.conversations.create(caller.owner)
         self._conversation, self._conversation_toolset = current, toolset
         return current

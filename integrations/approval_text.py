@@ -29,8 +29,9 @@ _YES_NO: dict[Locale, tuple[str, str]] = {"zh": ("是", "否"), "en": ("yes", "n
 class ApprovalText:
     """The words for one operation in one language."""
 
-    def __init__(self, target: Target, locale: Locale) -> None:
+    def __init__(self, target: Target, locale: Locale, facts: Mapping[str, Any] | None = None) -> None:
         self._target, self._locale = target, locale
+        self._names = dict(readable_names(facts or {}))
         self._labels = argument_labels(target.tool)
         self._zone = ZoneInfo(target.upstream.settings.dates.zone)
 
@@ -89,7 +90,7 @@ class ApprovalText:
         file = _file_name(value)
         if file is not None:
             return file
-        gloss = described.values.get(str(value)) if described is not None else None
+        gloss = self._gloss(value, described, path)
         if gloss:
             return localise(gloss, self._locale)
         unit = self._target.settings.money.get(path) or self._target.settings.money.get(path.rpartition(".")[2])
@@ -97,6 +98,13 @@ class ApprovalText:
             shaped = amount(value, unit)
             return f"{shaped['value']} {shaped['unit']}" if isinstance(shaped, Mapping) else str(value)
         return self._readable(str(value))[:_MAX_TEXT]
+
+    def _gloss(self, value: Any, described: FieldLabel | None, path: str) -> str | None:
+        """What a person calls the value: by upstreams.yaml, by the identity's own facts, by the document."""
+        enums = self._target.settings.enums
+        said = enums.get(path) or enums.get(path.rpartition(".")[2]) or {}
+        known = described.values.get(str(value)) if described is not None else None
+        return said.get(str(value)) or self._names.get((path.rpartition(".")[2], str(value))) or known
 
     def _readable(self, text: str) -> str:
         """A date-time in the estate's zone, to the minute; other text as it is."""
@@ -108,6 +116,22 @@ class ApprovalText:
             return text
         local = moment.astimezone(self._zone) if moment.tzinfo is not None else moment
         return local.strftime("%Y-%m-%d %H:%M")
+
+
+def readable_names(facts: Any) -> Iterator[tuple[tuple[str, str], str]]:
+    """((field, value), name) for the ids among an identity's facts: `{"roomId": "R1", "roomName": "3-501"}` says that
+    the roomId R1 is called 3-501, because the two fields stand together and share the beginning of their names."""
+    if isinstance(facts, list):
+        for item in facts:
+            yield from readable_names(item)
+    elif isinstance(facts, Mapping):
+        for field, value in facts.items():
+            stem = re.sub(r"(?:_id|Id|ID|_no|No|Code)$", "", field)
+            names = (facts.get(stem + ending) for ending in ("Name", "_name", "Title"))
+            name = next((text for text in names if isinstance(text, str)), None)
+            if stem != field and name and isinstance(value, str):
+                yield (field, value), name
+            yield from readable_names(value)
 
 
 def _file_name(value: Any) -> str | None:

@@ -232,8 +232,10 @@ def _not_effective(upstream: Upstream) -> list[Note]:
         if said.reconcile is not None:
             pointer = f"/upstreams/{upstream.name}/operations/{name}/reconcile".replace(" ", "%20")
             notes.append(Note("upstreams.yaml", pointer, f"{name}: reconcile is not effective yet", "noticed", name))
+    # Operations that were skipped while loading are no longer there to be matched.
+    whole = not any(note.action == "skipped" for note in upstream.document.notes)
     for pattern in upstream.settings.drop:
-        if not any(_dropped(pattern, operation) for operation in upstream.document.operations):
+        if whole and not any(_dropped(pattern, operation) for operation in upstream.document.operations):
             pointer = f"/upstreams/{upstream.name}/drop"
             notes.append(Note("upstreams.yaml", pointer, f"drop: {pattern} names no operation", "noticed"))
     return notes

@@ -110,7 +110,8 @@ class CatalogueToolset:
             )
         except (ArgumentsInvalid, RequestRefused) as error:
             return ToolResult.failure("invalid_arguments", str(error))
-        words = ApprovalText(target, locale)
+        caller = await self.caller(deadline) if target.tool.effect == "write" else None
+        words = ApprovalText(target, locale, caller.identity.facts if caller and caller.identity else None)
         return PreparedCall(
             call=call,
             effect=target.tool.effect,

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.openapi.bodies import Choice, offered
+from integrations.openapi.definitions import MAX_FAN_OUT, fan_out, inline_single
 from integrations.openapi.model import Argument, Operation, Parameter, RequestBody, Schema, ToolOptions
 from integrations.openapi.names import argument_names
-from integrations.openapi.project import DETAILS, Detail, Projector, Recursive, TooLarge, clean
+from integrations.openapi.project import DETAILS, Detail, Projector, Recursive, TooLarge
 from integrations.openapi.refs import escape
+from integrations.openapi.words import clean
 
 # OpenAPI 3.1 §4.8.12 reserves Accept, Content-Type and Authorization; the others frame or reroute a request, or turn
 # one method into another.
@@ -24,6 +26,7 @@ RESERVED_HEADERS = frozenset({
     "x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-real-ip", "x-rewrite-url",
 })  # fmt: skip
 _WHOLE = "body"
+_TYPING = frozenset({"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf", "not", "if"})
 
 
 class Unusable(ValueError):
@@ -47,6 +50,9 @@ class _Item:
     description: str
     defs: Mapping[str, Any]
     files: bool = False
+    accepts: str = ""
+    # What travels as text anyway (parameters, form fields) is a string where the document names no type.
+    text: bool = False
 
 
 def build_arguments(operation: Operation, options: ToolOptions, budget: int) -> Arguments:
@@ -80,7 +86,7 @@ def _parameters(operation: Operation, options: ToolOptions) -> Iterator[_Item]:
             continue
         schema = parameter.schema
         defs = schema.get("$defs", {}) if isinstance(schema, Mapping) else {}
-        yield _Item(Argument(location, name), schema, parameter.required, _said(parameter), defs)
+        yield _Item(Argument(location, name), schema, parameter.required, _said(parameter), defs, text=True)
 
 
 def _folded(location: str, name: str) -> str:
@@ -132,7 +138,11 @@ def _flat(choices: tuple[Choice, ...], body: RequestBody, options: ToolOptions) 
                 continue
             required = body.required and all(c.shape is not None and name in c.shape.required for c in choices)
             argument = Argument("body", name, f"/{escape(name)}")
-            items[name] = _Item(argument, schema, required, "", shape.defs, files=choice.kind == "multipart")
+            encoding = choice.media_type.encoding.get(name)
+            accepts = (encoding.content_type or "") if encoding is not None else ""
+            files = choice.kind == "multipart"
+            form = choice.kind != "json"
+            items[name] = _Item(argument, schema, required, "", shape.defs, files, accepts, form)
     return list(items.values())
 
 
@@ -164,8 +174,8 @@ def _fit(items: dict[str, _Item], budget: int) -> tuple[dict[str, Any], bool]:
             parameters, cut = _render(items, detail)
         except (TooLarge, Recursive):
             continue
-        if size_of(parameters) <= budget:
-            return parameters, cut or detail is not DETAILS[0] and detail is not DETAILS[1]
+        if size_of(parameters) <= budget and ("$defs" not in parameters or fan_out(parameters) <= MAX_FAN_OUT):
+            return parameters, cut or detail not in DETAILS[:2]
     return parameters, True
 
 
@@ -176,27 +186,31 @@ def size_of(value: Any) -> int:
 
 def _render(items: dict[str, _Item], detail: Detail) -> tuple[dict[str, Any], bool]:
     properties: dict[str, Any] = {}
-    shared: dict[str, Any] = {}
     cut = False
+    projector = Projector({}, detail)
+    shared = projector.shared
     for name, item in items.items():
-        projector = Projector(item.defs, detail, files=item.files)
-        projector.shared = shared
+        projector = projector.alike(item.defs, files=item.files, accepts=item.accepts)
         schema: Schema = item.schema
         if isinstance(schema, Mapping) and "$defs" in schema:
             schema = {key: value for key, value in schema.items() if key != "$defs"}
         wire = item.argument.name
         projected = projector.project(schema, wire, 1 if item.argument.pointer != "" else 0)
         shown = dict(projected) if isinstance(projected, Mapping) else {}
+        if item.text and not shown.keys() & _TYPING:
+            shown["type"] = "string"
         _describe(shown, item, name, projector)
         properties[name] = shown
         cut = cut or projector.cut
     parameters: dict[str, Any] = {"type": "object", "properties": properties}
+    if shared:
+        parameters = inline_single(parameters, shared)
     required = [name for name, item in items.items() if item.required]
     if required:
         parameters["required"] = required
     parameters["additionalProperties"] = False
     if shared:
-        parameters["$defs"] = {key: value for key, value in shared.items()}
+        parameters["$defs"] = shared
     return parameters, cut
 
 

@@ -19,6 +19,8 @@ _BINARY_TYPES = ("image/", "audio/", "video/", "application/octet-stream", "appl
                  "application/gzip", "application/x-tar")  # fmt: skip
 _NOT_FLAT = ("oneOf", "not", "if", "patternProperties", "propertyNames", "dependentSchemas", "const", "enum")
 _MAX_DEPTH = 16
+# How many schemas one question may look at: compositions that fan out (a hostile document's) end there.
+_MAX_LOOKS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +88,21 @@ def kind_of(media_type: MediaType) -> Kind | None:
     return "json"
 
 
-def is_file(schema: Schema, defs: Mapping[str, Any], depth: int = 0) -> bool:
+def is_file(schema: Schema, defs: Mapping[str, Any], depth: int = 0, looks: list[int] | None = None) -> bool:
     """Whether a value is a file, or a list of files (OpenAPI 3.0 `format: binary`, 3.1 `contentMediaType`)."""
-    if isinstance(schema, bool) or depth > _MAX_DEPTH:
+    looks = [_MAX_LOOKS] if looks is None else looks
+    looks[0] -= 1
+    if isinstance(schema, bool) or depth > _MAX_DEPTH or looks[0] < 0:
         return False
     if "$ref" in schema:
         target = defs.get(str(schema["$ref"]).removeprefix("#/$defs/"))
-        return target is not None and is_file(target, defs, depth + 1)
+        return target is not None and is_file(target, defs, depth + 1, looks)
     kind = schema.get("type")
     if kind == "array" or (isinstance(kind, list) and "array" in kind):
-        return is_file(schema.get("items", True), defs, depth + 1)
+        return is_file(schema.get("items", True), defs, depth + 1, looks)
     for keyword in ("allOf", "anyOf", "oneOf"):
         members = [m for m in schema.get(keyword, ()) if m != {"type": "null"}]
-        if members and all(is_file(m, defs, depth + 1) for m in members):
+        if members and all(is_file(m, defs, depth + 1, looks) for m in members):
             return True
     if schema.get("format") in ("binary", "file"):
         return True
@@ -118,9 +122,13 @@ def shape_of(schema: Schema) -> Shape | None:
     return Shape(merged[0], tuple(name for name in merged[1] if name in merged[0]), defs)
 
 
-def merge(node: Schema, defs: Mapping[str, Any], depth: int = 0) -> tuple[dict[str, Schema], dict[str, None]] | None:
+def merge(
+    node: Schema, defs: Mapping[str, Any], depth: int = 0, looks: list[int] | None = None
+) -> tuple[dict[str, Schema], dict[str, None]] | None:
     """Properties and required names of a plain object, its `$ref` and `allOf` merged; None where it is not plain."""
-    if isinstance(node, bool) or depth > _MAX_DEPTH or any(key in node for key in _NOT_FLAT):
+    looks = [_MAX_LOOKS] if looks is None else looks
+    looks[0] -= 1
+    if isinstance(node, bool) or depth > _MAX_DEPTH or looks[0] < 0 or any(key in node for key in _NOT_FLAT):
         return None
     kind = node.get("type")
     if kind is not None and kind != "object" and not (isinstance(kind, list) and "object" in kind):
@@ -135,7 +143,7 @@ def merge(node: Schema, defs: Mapping[str, Any], depth: int = 0) -> tuple[dict[s
     if "$ref" in node:
         members.insert(0, defs.get(str(node["$ref"]).removeprefix("#/$defs/"), False))
     for member in members:
-        part = merge(member, defs, depth + 1)
+        part = merge(member, defs, depth + 1, looks)
         if part is None:
             return None
         for name, schema in part[0].items():

@@ -21,7 +21,8 @@ _TYPE_NAMES: dict[str, dict[str, Any]] = {
     "int": {"type": "integer"}, "int32": {"type": "integer"}, "long": {"type": "integer", "format": "int64"},
     "int64": {"type": "integer", "format": "int64"}, "short": {"type": "integer"}, "byte": {"type": "integer"},
     "float": {"type": "number"}, "double": {"type": "number"}, "decimal": {"type": "number"},
-    "bigdecimal": {"type": "number"}, "bool": {"type": "boolean"}, "str": {"type": "string"}, "text": {"type": "string"},
+    "bigdecimal": {"type": "number"}, "bool": {"type": "boolean"}, "str": {"type": "string"},
+    "text": {"type": "string"},
     "uuid": {"type": "string"}, "date": {"type": "string", "format": "date"},
     "datetime": {"type": "string"}, "date-time": {"type": "string", "format": "date-time"},
     "list": {"type": "array"}, "map": {"type": "object"},
@@ -218,11 +219,15 @@ def _tell_type(schema: dict[str, Any]) -> str | None:
 
 def _fit_enum(schema: dict[str, Any], kind: str, say: Say) -> None:
     fitted: list[Any] = []
+    seen: set[tuple[type, Any]] = set()
     for value in schema["enum"]:
         fit = _fit(value, kind)
         if fit is _UNFIT:
             say(f"the enum value {str(value)[:40]!r} is not of type {kind}; left out")
-        elif not any(type(fit) is type(other) and fit == other for other in fitted[:200]):
+        elif isinstance(fit, (dict, list)):
+            fitted.append(fit)
+        elif (type(fit), fit) not in seen:
+            seen.add((type(fit), fit))
             fitted.append(fit)
     if fitted:
         schema["enum"] = fitted

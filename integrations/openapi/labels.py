@@ -5,11 +5,12 @@ The contract (`upstream/response.py` and the toolset use it):
 - `response_labels(operation)` maps a property path to a `FieldLabel`. A path names the payload as the document
   describes it, envelope included: `items[].amountCents`, `data.orderId`, `[].typeCode` for a list at the top,
   `prices.*` for the values of a map.
-- `FieldLabel.label` is the schema's `title`, else the start of its `description`: of each half, what stands before the
-  first `：`, `:`, `，`, `,`, `。`, `(` or `（`. Bilingual text stays whole: "状态 / Status". "" where the document says nothing.
-- `FieldLabel.values` are the glosses of an enum's values (their JSON text as a string): {"UNPAID": "未缴 / unpaid"}. They
-  are read from a description such as "状态：UNPAID 未缴、PARTIAL 部分缴纳 / Status: UNPAID unpaid, PARTIAL partly paid", from
-  `x-enum-descriptions` (list or map), `x-enumNames`, or from `oneOf: [{const, title}]`. A value without one is absent.
+- `FieldLabel.label` is the schema's `title`, else the start of its `description`: of each half, what stands before
+  the first colon, comma, full stop or bracket, Chinese or ASCII. Bilingual text stays whole: "状态 / Status". "" where
+  the document is silent.
+- `FieldLabel.values` are the glosses of an enum's values (as text): {"UNPAID": "未缴 / unpaid"}. They are read from a
+  description such as "状态：UNPAID 未缴、PARTIAL 部分缴纳 / Status: UNPAID unpaid, PARTIAL partly paid", from
+  `x-enum-descriptions` (list or map), `x-enumNames`, or from `oneOf: [{const, title}]`. One without a gloss is absent.
 - `FieldLabel.format` is the declared `format` ("date-time", "int64", ...) and `type` the declared type, or "".
 
 `argument_labels(tool)` says the same of a tool's arguments (`order.title`, `photos`).
@@ -28,7 +29,7 @@ from integrations.openapi.model import Operation, Response, Schema, Tool
 _MAX_DEPTH = 8
 _MAX_FIELDS = 500
 _LABEL_END = re.compile(r"[：:，,。;；(（\n]")
-_GLOSS_END = re.compile(r"[、，,。;；|\n)）\]】]|\s/\s")
+_GLOSS_END = re.compile(r"[、，,。;；|\n(（)）\]】]|\s/\s")
 _GLOSS_LEAD = " \t:：=-—–>→('\"（「`"
 # Titles that generators make of a type's name (`AjaxResult`, `统一返回«订单VO»`) say nothing to a person.
 _GENERATED_TITLE = re.compile(r"\S*«\S*|[A-Za-z0-9.]*[a-z0-9][A-Z_][A-Za-z0-9_.]*")
@@ -66,12 +67,16 @@ def labels_of(schema: Schema) -> dict[str, FieldLabel]:
     if not isinstance(schema, Mapping):
         return found
     defs = schema.get("$defs", {})
+    looks = 5_000
     queue: list[tuple[str, Mapping[str, Any], int]] = [("", schema, 0)]
     while queue and len(found) < _MAX_FIELDS:
         path, node, depth = queue.pop(0)
         if depth > _MAX_DEPTH:
             continue
         for part in _parts(node, defs):
+            looks -= 1
+            if looks < 0:
+                return found
             label = _label(part)
             if path and (path not in found or not found[path].label) and label != FieldLabel():
                 found[path] = _joined(label, found.get(path))
@@ -135,7 +140,8 @@ def _joined(new: FieldLabel, old: FieldLabel | None) -> FieldLabel:
     """What the outer part said wins; what it left open is filled."""
     if old is None:
         return new
-    return FieldLabel(old.label or new.label, old.values or new.values, old.format or new.format, old.type or new.type)
+    values = {**new.values, **old.values}  # of several alternatives each knows its own
+    return FieldLabel(old.label or new.label, values, old.format or new.format, old.type or new.type)
 
 
 def _start(description: str) -> str:
@@ -149,7 +155,7 @@ def glosses(node: Mapping[str, Any]) -> dict[str, str]:
     if branches:
         named = {_text(b["const"]): str(b.get("title") or b.get("description") or "") for b in branches}
         return {value: gloss for value, gloss in named.items() if gloss}
-    values = node.get("enum")
+    values = node.get("enum", [node["const"]] if "const" in node else None)
     if not isinstance(values, list):
         return {}
     for keyword in ("x-enum-descriptions", "x-enumDescriptions", "x-enumNames"):

@@ -1,4 +1,4 @@
-"""Reads one document from disk into the plain form of `model.py`; `operations.py` does the walking, `tools.py` is next."""
+"""Reads one document from disk into the plain form of `model.py`; `operations.py` walks it, `tools.py` is next."""
 
 from __future__ import annotations
 

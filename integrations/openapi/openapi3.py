@@ -1,4 +1,4 @@
-"""Parameters, bodies and responses as OpenAPI 3.0 and 3.1 write them (3.1 §4.8.12–§4.8.17); `operations.py` calls it."""
+"""Parameters, bodies and responses of OpenAPI 3.0 and 3.1 (3.1 §4.8.12–§4.8.17); `operations.py` calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A schema as a model should see it: references inlined, what is for reading only left out, ids as strings, cut to size.
+"""A schema as a model should see it: references inlined, what is only read left out, ids as strings, cut to size.
 
 `arguments.py` calls it. Whatever is shortened says so: texts end in "…", the rest carries "[shortened]", and a schema
 is only ever cut towards accepting more.
@@ -7,15 +7,14 @@ is only ever cut towards accepting more.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from integrations.openapi.bodies import is_file, merge
-from integrations.openapi.labels import halves
 from integrations.openapi.model import Schema
 from integrations.openapi.schemas import CUT
+from integrations.openapi.words import clean, shorten
 from schemas.jsontext import to_json
 
 FILE_HINT = "文件：填上传得到的编号 / A file: the id of an upload"
@@ -23,10 +22,16 @@ INTEGER_TEXT = r"^-?\d+$"
 _SAFE_INTEGER = 2**53
 _ID_EXACT = re.compile(r"(?:^|[_\-.\[])(?:id|ID|Id|ids|IDs|IDS|Ids)\]?$|[a-z0-9](?:Id|ID)s?\]?$")
 _GENERATED_TITLE = re.compile(r"\S*«\S*|[A-Za-z0-9.]*[a-z0-9][A-Z_][A-Za-z0-9_.]*")
-_LIMITS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
-                     "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "format",
-                     "contentMediaType", "contentEncoding", "minContains", "maxContains", "dependentRequired"})  # fmt: skip
+_LIMITS = frozenset({
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern",
+    "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "format", "contentMediaType",
+    "contentEncoding", "minContains", "maxContains", "dependentRequired",
+})  # fmt: skip
 _COPIED = frozenset({"type", "const", "default"})
+
+
+# Widths of numbers mean nothing to a model.
+_MACHINE_FORMATS = frozenset({"int32", "int64", "float", "double", "bigdecimal"})
 
 
 class TooLarge(Exception):
@@ -61,26 +66,35 @@ DETAILS = (
     Detail(40, 8, 1, 0, False, share=False),
     Detail(0, 6, 0, 0, False, share=False),
 )
-_MAX_NODES = 1_500
+# What fits the budget of a tool has fewer: beyond it the next detail is tried at once.
+_MAX_NODES = 800
+_MAX_LOOKS = 10_000
 
 
 class Projector:
     """Projects schemas of one tool. `defs` are the definitions they refer to; `shared` the ones still referred to."""
 
-    def __init__(self, defs: Mapping[str, Any], detail: Detail, *, files: bool = False) -> None:
-        self.defs, self.detail, self.files = defs, detail, files
+    def __init__(self, defs: Mapping[str, Any], detail: Detail, *, files: bool = False, accepts: str = "") -> None:
+        self.defs, self.detail, self.files, self.accepts = defs, detail, files, accepts
         self.shared: dict[str, Any] = {}
         self.cut = False
         self._nodes = 0
+        self._looks = [_MAX_LOOKS]
+
+    def alike(self, defs: Mapping[str, Any], *, files: bool, accepts: str) -> Projector:
+        """A projector of another argument of the same tool: definitions that are shared, and one budget."""
+        other = Projector(defs, self.detail, files=files, accepts=accepts)
+        other.shared, other._looks, other._nodes = self.shared, self._looks, self._nodes
+        return other
 
     def project(self, schema: Schema, name: str, depth: int = 0, chain: tuple[str, ...] = ()) -> dict[str, Any] | bool:
         """`schema` of something called `name`. Raises `TooLarge` or `Recursive`."""
         if isinstance(schema, bool):
             return schema
         self._nodes += 1
-        if self._nodes > _MAX_NODES:
+        if self._nodes > _MAX_NODES and self.detail.depth:
             raise TooLarge
-        if self.files and is_file(schema, self.defs) and not self._is_list(schema):
+        if self.files and is_file(schema, self.defs, 0, self._looks) and not self._is_list(schema):
             return self._file(schema)
         if "$ref" in schema:
             return self._reference(schema, name, depth, chain)
@@ -116,7 +130,7 @@ class Projector:
 
     def _file(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         said = self.words(schema.get("description", ""))
-        media = schema.get("contentMediaType")
+        media = self.accepts or schema.get("contentMediaType")
         hint = FILE_HINT + (f" ({media})" if isinstance(media, str) else "")
         return {"type": "string", "description": f"{said} ({hint})" if said else hint}
 
@@ -128,8 +142,8 @@ class Projector:
         if isinstance(target, bool):
             return target
         beside = {key: value for key, value in schema.items() if key not in ("$ref", "$defs")}
-        composed = any(key in target for key in ("properties", "allOf", "oneOf", "anyOf"))
-        if self.detail.share and composed and depth:
+        shareable = any(key in target for key in ("properties", "allOf", "oneOf", "anyOf", "enum"))
+        if self.detail.share and shareable and depth:
             if target_name not in self.shared:
                 if depth > self.detail.depth:
                     return self._cut_here(target)
@@ -155,7 +169,7 @@ class Projector:
             return self.project(rest, name, depth, chain)
         if len(members) == 1 and set(rest) <= _FLAT_BESIDE and isinstance(members[0], Mapping):
             return self.project({**members[0], **rest}, name, depth, self._through(members[0], chain))
-        merged = merge(schema, self.defs)
+        merged = merge(schema, self.defs, 0, self._looks)
         if merged is not None:
             words = {key: value for key, value in rest.items() if key in _FLAT_BESIDE}
             flat = {"type": "object", "properties": merged[0], "required": list(merged[1]), **words}
@@ -212,6 +226,8 @@ class Projector:
             result["discriminator"] = schema["discriminator"]
         if _is_long_id(schema, name):
             _as_text(result)
+        if result.get("format") in _MACHINE_FORMATS:
+            del result["format"]
         if notes:
             result["description"] = " ".join(notes)
 
@@ -303,29 +319,3 @@ def _as_text(result: dict[str, Any]) -> None:
     for key in ("default", "const"):
         if isinstance(result.get(key), int):
             result[key] = str(result[key])
-
-
-def clean(text: str) -> str:
-    """Text without control, format and tag characters (hidden instructions), runs of blanks made one."""
-    if text.isascii() and text.isprintable() and "  " not in text:
-        return text.strip()
-    kept = "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn", "Cs") else "" for c in text
-    )
-    lines = [re.sub(r"[ \t]+", " ", line).strip() for line in kept.split("\n")]
-    return re.sub(r"\n{2,}", "\n", "\n".join(lines)).strip()
-
-
-def shorten(text: str, size: int) -> str:
-    """At most `size` characters, "…" where something was cut; each half of a bilingual text in proportion."""
-    if len(text) <= size:
-        return text
-    parts = halves(text)
-    if len(parts) == 2 and size >= 20:
-        first = max(8, min(len(parts[0]), (size - 3) * len(parts[0]) // len(text)))
-        return f"{_cut(parts[0], first)} / {_cut(parts[1], size - 3 - first)}"
-    return _cut(text, size)
-
-
-def _cut(text: str, size: int) -> str:
-    return text if len(text) <= size else text[: max(0, size - 1)].rstrip() + "…" if size > 1 else ""

@@ -1,7 +1,7 @@
 """Finds what a `$ref` points at, inside one document only; `schemas.py` and `operations.py` ask it.
 
-JSON Reference as OpenAPI 3.1 §4.8.23 and §4.6 use it: `#/...` pointers (RFC 6901, percent-encoded or as generators write
-them raw), `#anchor` and `$id` of 3.1. Files and hosts are never opened: such a reference is unresolved, and reported.
+JSON Reference as OpenAPI 3.1 §4.8.23 and §4.6 use it: `#/...` pointers (RFC 6901, percent-encoded or raw as generators
+write them), `#anchor` and `$id` of 3.1. Files and hosts are never opened: such a reference is unresolved, and reported.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Turns the schemas of any OpenAPI version into valid, self-contained JSON Schema 2020-12; `keywords.py` has the keywords.
+"""Turns schemas of any OpenAPI version into valid, self-contained JSON Schema 2020-12; `keywords.py` is next.
 
-Swagger 2.0 §Schema Object, OpenAPI 3.0.3 §4.7.24 (`nullable`, boolean `exclusiveMinimum`, siblings of `$ref` ignored but
-for what is meant for people) and 3.1 §4.8.24 all end in one form. A definition is converted once however often it is
-used; what is returned shares it, so nobody may change a schema that was read.
+Swagger 2.0 §Schema Object, OpenAPI 3.0.3 §4.7.24 (`nullable`, boolean `exclusiveMinimum`; siblings of `$ref` are
+ignored but for words for people) and 3.1 §4.8.24 all end in one form. A definition is converted once however often it
+is used; what is returned shares it, so nobody may change a schema that was read.
 """
 
 from __future__ import annotations
@@ -44,11 +44,15 @@ class Schemas:
 
     def read(self, node: Any, pointer: str) -> Schema:
         """The schema at `pointer`, with the definitions it needs as its own `$defs`."""
-        self._current = direct = set()
-        converted = self._convert(node, pointer, 0)
+        direct: set[str] = set()
+        self._current = direct
+        converted: Schema = self._convert(node, pointer, 0)
         while self._waiting:
             name, target, where = self._waiting.pop()
             self._current = self._uses[name] = set()
+            if isinstance(target, dict) and target.get("title") == _last(where):
+                # Generators repeat a definition's name as its title; that is no word for people.
+                target = {key: value for key, value in target.items() if key != "title"}
             self._definitions[name] = self._convert(target, where, 0)
         if not direct or not isinstance(converted, dict):
             return converted
@@ -189,6 +193,10 @@ class Schemas:
             names.update(dict.fromkeys(lifted))
         if names:
             result["required"] = list(names)
+
+
+def _last(pointer: str) -> str:
+    return pointer.rsplit("/", 1)[-1].replace("~1", "/").replace("~0", "~")
 
 
 def plain(schema: Schema) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ _JSON = "application/json"
 _URLENCODED = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _LOCATIONS = ("path", "query", "header", "cookie")
-# collectionFormat → (style, explode). ssv, tsv and pipes are no styles of 3.x outside a query, yet 2.0 has them anywhere.
+# collectionFormat → (style, explode). Outside a query 3.x has no style for ssv, tsv and pipes; 2.0 has them anywhere.
 _COLLECTIONS = {
     "csv": ("form", False),
     "ssv": ("spaceDelimited", False),

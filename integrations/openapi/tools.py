@@ -20,9 +20,9 @@ from integrations.openapi.model import (
     ToolOptions,
 )
 from integrations.openapi.names import shortened, tool_names
-from integrations.openapi.project import clean, shorten
 from integrations.openapi.refs import References
 from integrations.openapi.schemas import Schemas
+from integrations.openapi.words import clean, shorten
 from schemas.tool import Effect
 
 # The last line of a tool's description, where there are examples: "Examples: 我想报修 | something is broken".

@@ -1,7 +1,7 @@
 """Checks a model's arguments against a tool's schema, in words a model can act on; `upstream/request.py` is next.
 
-JSON Schema 2020-12 by jsonschema-rs: nothing is fetched, patterns run in linear time. RFC 8259 is taken strictly: no NaN,
-no duplicate names.
+JSON Schema 2020-12 by jsonschema-rs: nothing is fetched, patterns run in linear time. RFC 8259 is taken strictly: no
+NaN, no duplicate names.
 """
 
 from __future__ import annotations

@@ -62,13 +62,13 @@ class MemoryLog:
     def _lane(self, conversation_id: str) -> _Lane:
         lane = self._lanes.get(conversation_id)
         if lane is None:
+            self._drop_unused()  # before the new one is there, which nobody follows yet
             lane = self._lanes[conversation_id] = _Lane(self._max_entries)
-            self._drop_unused()
         self._lanes.move_to_end(conversation_id)
         return lane
 
     def _drop_unused(self) -> None:
-        while len(self._lanes) > self._max_conversations:
+        while len(self._lanes) >= self._max_conversations:
             unused = next((key for key, lane in self._lanes.items() if not lane.followers), None)
             if unused is None:
                 return

@@ -72,7 +72,7 @@ class Jwt(Part):
 class IdentitySettings(Part):
     """Who a token is: one operation of one upstream, asked with the token."""
 
-    operation: str | None = Field(default=None, description="UPSTREAM.OPERATION, such as bill.getCurrentResident")
+    operation: str | None = Field(default=None, description="UPSTREAM.OPERATION, such as crm.getCurrentResident")
     jwt: Jwt | None = None
     subject: str = Field(description="field of its result that owns conversations and approvals")
     fields: dict[str, str] = Field(default={}, description="names for `bind`, and the fields that they stand for")

@@ -49,7 +49,7 @@ def _merged(schemas: list[Schema]) -> Schema:
 
 
 def _parts(schema: Schema, defs: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:
-    """The schema, what it refers to and what it is composed of."""
+    """The schema, what it refers to and what it is composed of: a few levels, which is what real ones have."""
     if isinstance(schema, bool) or depth > _MAX_DEPTH:
         return
     yield schema
@@ -106,7 +106,7 @@ def upload_ids(tool: Tool, arguments: Mapping[str, Any]) -> dict[tuple[str | int
 def with_files(
     arguments: Mapping[str, Any], files: Mapping[tuple[str | int, ...], Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The arguments with `{"$file": described}` at each path; `described` is `{"filename", "type", "content": bytes}`."""
+    """The arguments with `{"$file": described}` at each path; `described` is {"filename", "type", "content": bytes}."""
 
     def filled(value: Any, path: tuple[str | int, ...]) -> Any:
         if path in files:

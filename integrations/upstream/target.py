@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,10 @@ from integrations.upstream.config import OperationSettings, Scalar, UpstreamSett
 from integrations.upstream.dates import DateFormat
 from schemas.messages import localise
 from schemas.turn import Locale
+
+# A description goes on after its first words: "查询停车记录：车牌、进出时间" is titled "查询停车记录".
+_TITLE_END = re.compile(r"[：:，,。;；(（\n]")
+_MAX_TITLE = 80
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class Target:
         return self.tool.operation.public or not self.upstream.settings.needs_credential
 
     def title(self, locale: Locale) -> str:
-        """What the operation does, for people."""
+        """What the operation does, for people: the start of what upstreams.yaml says, else the document's summary."""
         operation = self.tool.operation
         said = self.settings.description or operation.summary or operation.description.partition("\n")[0]
-        return localise(said or self.settings.name or self.tool.name, locale).strip()
+        whole = localise(said or self.settings.name or self.tool.name, locale).strip()
+        return _TITLE_END.split(whole, maxsplit=1)[0].strip()[:_MAX_TITLE] or whole[:_MAX_TITLE]

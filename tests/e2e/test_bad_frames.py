@@ -69,7 +69,7 @@ async def test_one_more_query_waits_and_a_further_one_is_busy(start: Start) -> N
         async with talk(steward.ws) as resident:
             for _ in range(4):
                 await resident.send("查询我的物业费账单")
-            frames = []
+            frames: list[dict[str, Any]] = []
             while sum(frame.get("status") == "completed" for frame in frames) < 2:
                 frames.append(await resident.receive())
     busy = [frame for frame in frames if frame.get("code") == "busy"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.steward import ROOT, Steward, request_json, start_steward
+from tests.support.steward import ROOT, Steward, free_ports, request_json, start_steward
 from tests.support.talk import talk
 
 
@@ -78,16 +78,20 @@ def test_a_mistake_in_a_setting_is_one_sentence_and_exit_code_1(
     assert "Traceback" not in done.stderr
 
 
-def test_a_taken_port_is_named(steward: Steward, tmp_path: Path) -> None:
-    """A second Steward on the same ports says which port is taken and ends with 1."""
+@pytest.mark.parametrize("taken", ["gateway", "estate"])
+def test_a_taken_port_is_named(steward: Steward, tmp_path: Path, taken: str) -> None:
+    """A second Steward on the same ports says which port is taken and how to choose another, and ends with 1."""
+    free = free_ports(4)
+    port, demo_port = (steward.port, free) if taken == "gateway" else (free, steward.estate_ports[0])
     settings = os.environ | {
         "STEWARD_DATA_DIR": str(tmp_path),
-        "STEWARD_PORT": "0",
-        "STEWARD_DEMO_PORT": str(steward.estate_ports[0]),
+        "STEWARD_PORT": str(port),
+        "STEWARD_DEMO_PORT": str(demo_port),
     }
     done = subprocess.run(
         [sys.executable, str(ROOT / "app.py")], env=settings, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert str(steward.estate_ports[0]) in done.stderr
+    assert str(port if taken == "gateway" else demo_port) in done.stderr
+    assert ("STEWARD_PORT" if taken == "gateway" else "STEWARD_DEMO_PORT") in done.stderr
     assert "Traceback" not in done.stderr

@@ -13,10 +13,11 @@ In a test:
 - A `Reply` is a status, headers and a list of pieces: `bytes` are written and flushed as one HTTP chunk, a number is a
   pause of that many seconds. `end` says what follows: "close" (the body ends as HTTP says), "cut" (the connection is
   dropped within the body) or "hang" (nothing more, until the client leaves). A bare list of pieces is a 200 reply.
-- Ready-made: `text_reply`, `tool_call_reply`, `tool_calls_reply`, `error_reply`, `raw_reply(bytes)`; changed ones:
-  `resplit(reply, size)` (other pieces, cut anywhere: inside UTF-8, CRLF and escapes), `cut(reply, after)` (dropped after
-  so many bytes), `paused(reply, seconds)` (a pause after each piece). `event(...)` and `sse(...)` make single events.
-- `server.requests` are the requests in the order of their arrival; `server.open_connections` counts sockets;
+- Ready-made: `text_reply`, `tool_call_reply`, `tool_calls_reply`, `error_reply`, `raw_reply(bytes)`. Changed ones:
+  `resplit(reply, size)` (other pieces, cut anywhere: inside UTF-8, CRLF and escapes), `cut(reply, after)` (dropped
+  after so many bytes), `paused(reply, seconds)` (a pause after each piece). Single events: `event(...)`, `sse(...)`.
+- `server.requests` are the requests in the order of their arrival; `server.connections` counts all sockets,
+  `server.open_connections` those still open;
   `await server.drained()` waits until every client has left.
 
 As a process: `python tests/support/chat_server.py --port 0` prints `listening on http://127.0.0.1:PORT/v1` and answers
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -206,6 +208,7 @@ class ChatServer:
         self.script = script
         self.port = port
         self.requests: list[Recorded] = []
+        self.connections = 0
         self.open_connections = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -236,6 +239,7 @@ class ChatServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.connections += 1
         self.open_connections += 1
         self._idle.clear()
         try:
@@ -271,8 +275,7 @@ class ChatServer:
                 writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 await writer.drain()
         if reply.end == "cut":
-            writer.transport.abort() if not reply.pieces else writer.close()
-            return False
+            return False  # without the last chunk of the body
         if reply.end == "hang":
             await reader.read()
             return False
@@ -346,10 +349,9 @@ def main() -> None:
     """Run the echoing model until Ctrl-C."""
     parser = argparse.ArgumentParser(description="A small deterministic chat-completions server.")
     parser.add_argument("--port", type=int, default=0, help="0 lets the system choose")
-    try:
-        asyncio.run(_serve(parser.parse_args().port))
-    except KeyboardInterrupt:
-        pass
+    port = parser.parse_args().port
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(port))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Slot values as the nested arguments of a call, and the check that the tool's own schema takes them. Next: `dialogue.py`."""
+"""Slot values as the nested arguments of a call, and the check that the tool's own schema takes them.
+
+Next: `dialogue.py`.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ def nested(tool: Tool, values: Mapping[Path, Any]) -> dict[str, Any]:
 
 
 def fitting(tool: Tool, values: Mapping[Path, Any]) -> tuple[dict[str, Any] | None, list[Path]]:
-    """Arguments that the schema accepts, without the optional values it refuses; or None with the paths to ask again."""
+    """Arguments that the schema accepts, without the optional values it refuses; or None with the paths to ask
+    again.
+    """
     if tool.check is None:
         return None, []
     kept = dict(values)

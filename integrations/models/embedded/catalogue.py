@@ -1,4 +1,7 @@
-"""The tools of a request made ready: slots, validators, verb classes, weighted terms. Next: `rank.py` and `extract.py`."""
+"""The tools of a request made ready: slots, validators, verb classes, weighted terms.
+
+Next: `rank.py` and `extract.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,20 @@ from typing import Any, NoReturn
 import jsonschema_rs
 
 from integrations.models.embedded.schema import Path, Slot, slots_of
-from integrations.models.embedded.text import canonical, halves, terms, words_of_name
+from integrations.models.embedded.text import canonical, halves, is_chinese, terms, words_of_name
 from integrations.models.embedded.words import REPORT, VERBS
 from schemas.tool import ToolSpec
 
 EXAMPLES = re.compile(r"(?:^|\n)(?:Examples|示例|例如)[:：]\s*(.+)\s*$")
+RECORDS = re.compile(r"记录|流水|历史|日志|\b(history|records?|past|log|payments|transactions)\b", re.I)
 WRITING = frozenset({"create", "pay", "cancel", "change", "rate", "extend"})
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool. `verbs` are the classes of its own summary, `write` whether it changes anything, as far as can be told."""
+    """One tool. `verbs` are the classes of its own summary, `write` whether it changes anything, as far as can
+    be told.
+    """
 
     spec: ToolSpec
     zh: str
@@ -31,6 +37,7 @@ class Tool:
     verbs: frozenset[str]
     write: bool
     reports: bool
+    records: bool
     terms: Mapping[str, float]
     examples: tuple[tuple[str, Mapping[str, float]], ...]
 
@@ -89,6 +96,7 @@ def compile_tool(spec: ToolSpec) -> Tool:
         verbs=verbs,
         write=spec.effect == "write" or bool(verbs & WRITING),
         reports=bool(REPORT.search(f"{body} {' '.join(e for e, _ in examples)}")),
+        records="lookup" in verbs and bool(RECORDS.search(summary)),
         terms=weights,
         examples=examples,
     )
@@ -97,10 +105,17 @@ def compile_tool(spec: ToolSpec) -> Tool:
 def _title(text: str) -> str:
     """A summary short enough to be named in a sentence."""
     short = re.split(r"[：:，,。;；(（]", text, maxsplit=1)[0].strip()
+    if len(short) > 30 and not is_chinese(short):
+        head = re.split(r" (?:with|by|from|that|so|for) ", short, maxsplit=1)[0]
+        short = head if head.count(" ") >= 2 else short
     return short[:60]
 
 
-_READS = re.compile(r"^(查询|查看|查|列出|获取|搜索|下载|统计|导出|浏览)|^(list|get|find|show|query|search|view|read|download|fetch|count|who|what|how)\b", re.I)
+_READS = re.compile(
+    r"^(查询|查看|查|列出|获取|搜索|下载|统计|导出|浏览)|^(list|get|find|show|query|search|view|read"
+    r"|download|fetch|count|who|what|how)\b",
+    re.I,
+)
 
 
 def _verbs(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:

@@ -1,4 +1,7 @@
-"""Times of day as people write them (上午, 下午三点到五点, at 3 pm) and the stretch that a day and a time make. Next: `extract.py`."""
+"""Times of day as people write them (上午, 下午三点到五点, at 3 pm) and the stretch that a day and a time make.
+
+Next: `extract.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,24 @@ from integrations.models.embedded.numbers import to_int
 
 # The part of a day, from hour to hour, as an office keeps its hours.
 _PARTS: tuple[tuple[str, int, int], ...] = (
-    (r"凌晨", 0, 6), (r"一?大?早上|清早|今早|明早|清晨", 8, 10), (r"上午|早间|\bmornings?\b", 9, 12), (r"中午|午间|\bnoon\b|\bmidday\b", 12, 14),
-    (r"下午|午后|\bafternoons?\b", 14, 18), (r"傍晚", 17, 19), (r"晚上|晚间|今晚|明晚|夜里|\bevenings?\b|\btonight\b|\bnight\b", 18, 21),
+    (r"凌晨", 0, 6),
+    (r"一?大?早上|清早|今早|明早|清晨", 8, 10),
+    (r"上午|早间|\bmornings?\b", 9, 12),
+    (r"中午|午间|\bnoon\b|\bmidday\b", 12, 14),
+    (r"下午|午后|\bafternoons?\b", 14, 18),
+    (r"傍晚", 17, 19),
+    (r"晚上|晚间|今晚|明晚|夜里|\bevenings?\b|\btonight\b|\bnight\b", 18, 21),
     (r"全天|整天|白天|\ball day\b|\bany time of (the )?day\b", 9, 18),
-)  # fmt: skip
+)
 _PART = re.compile("|".join(f"(?P<p{i}>{pattern})" for i, (pattern, _, _) in enumerate(_PARTS)), re.I)
 _NUM = r"(?:\d{1,2}|十[一二]?|二十[一二三]?|[一二两三四五六七八九])"
 _CLOCK = re.compile(
-    rf"(?P<zh>(?<![\d.])(?P<zh_h>{_NUM})(?:点钟?|时(?!间))(?:(?P<half>半)|(?P<zh_m>\d{{1,2}}|[一二三四五]?十[一二三四五六七八九]?)分?|(?P<quarter>一刻))?)"
+    rf"(?P<zh>(?<![\d.])(?P<zh_h>{_NUM})(?:点钟?|时(?!间))(?:(?P<half>半)|(?P<zh_m>\d{{1,2}}"
+    rf"|[一二三四五]?十[一二三四五六七八九]?)分?|(?P<quarter>一刻))?)"
     r"|(?P<colon>(?<![\d:])(?P<c_h>\d{1,2})[:：](?P<c_m>\d{2})(?::\d{2})?\s*(?P<c_ap>[ap]\.?m\.?)?)"
     r"|(?P<ap>(?<![\d:])(?P<a_h>\d{1,2})\s*(?P<a_ap>[ap]\.?m\b\.?))"
-    r"|(?P<at>\b(?:at|around|after|by|before|between)\s+(?P<t_h>\d{1,2})(?![\d:/\-]|\s*(?:[ap]\.?m|st|nd|rd|th|days?|yuan)))"
+    r"|(?P<at>\b(?:at|around|after|by|before|between)\s+(?P<t_h>\d{1,2})(?![\d:/\-]|\s*(?:[ap]\.?m|st"
+    r"|nd|rd|th|days?|yuan)))"
     r"|(?P<to>(?<=\d)\s*(?:-|–|to|and|到|至)\s*(?P<to_h>\d{1,2})(?![\d:/\-点]|\s*[ap]\.?m))",
     re.I,
 )
@@ -40,7 +50,9 @@ class Clock:
 
 
 def clocks(text: str) -> list[Clock]:
-    """The times of the text, in order; "3点到5点" is one with both ends. Hours follow the part of the day before them."""
+    """The times of the text, in order; "3点到5点" is one with both ends. Hours follow the part of the day
+    before them.
+    """
     parts = [(m.start(), m.end(), next(i for i in range(len(_PARTS)) if m[f"p{i}"])) for m in _PART.finditer(text)]
     found: list[Clock] = []
     for match in _CLOCK.finditer(text):
@@ -131,5 +143,10 @@ def window(text: str, now: datetime) -> Window | None:
         return None
     spots = [s for s in (day, clock) if s is not None]
     return Window(
-        min(s.start for s in spots), max(s.end for s in spots), begins, ends, has_day=day is not None, has_time=clock is not None
+        min(s.start for s in spots),
+        max(s.end for s in spots),
+        begins,
+        ends,
+        has_day=day is not None,
+        has_time=clock is not None,
     )

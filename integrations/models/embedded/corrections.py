@@ -1,4 +1,7 @@
-"""A sentence that takes something back (不对，是客厅; 改成后天下午): the value it replaces in a form. Called by `dialogue.py`."""
+"""A sentence that takes something back (不对，是客厅; 改成后天下午): the value it replaces in a form.
+
+Called by `dialogue.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from integrations.models.embedded.extract import Scene, active, extract
 from integrations.models.embedded.schema import Path, Slot
 from integrations.models.embedded.spans import Spans, places_in
 from integrations.models.embedded.state import Form
+from integrations.models.embedded.text import HAN
+from integrations.models.embedded.values import Found
 from integrations.models.embedded.words import CORRECTION, CORRECTION_FILLER
 
 _FREE = frozenset({"text", "place"})
@@ -28,6 +33,9 @@ def correct(form: Form, scene_of: Callable[[str, tuple[Path, ...]], Scene], text
     asked = tuple(p for p in form.asked if p not in known)
     scene = scene_of(rest, asked)
     found = {p: v for p, v in extract(form.tool, scene, {}).items() if v.strong}
+    if not any(_variant(form, path) for path in found):  # then the variant stays, and its own values may be meant
+        decided = {path: value for path, value in form.values.items() if _variant(form, path)}
+        found |= {p: v for p, v in extract(form.tool, scene, decided).items() if v.strong}
     changed = {p: v.value for p, v in found.items() if v.value != form.values.get(p) and not _kept(form, p, v.value)}
     slots = {slot.path: slot for slot in active(form.tool, {**form.values, **changed})}
     moved = _move(form, scene.spans, slots)
@@ -79,3 +87,34 @@ def _reword(form: Form, rest: str, slots: dict[Path, Slot]) -> bool:
         return False
     form.fill(slot.path, rest)
     return True
+
+
+def place_made_exact(form: Form, spans: Spans) -> dict[Path, Found]:
+    """A sentence that is a numbered place alone ("5号楼2单元3层") goes before the place that is known ("楼道")."""
+    said = "".join(p.value for p in spans.places)
+    if not said or len(said) < len(spans.text.strip(" ,，。.")) - 3 or not re.search(r"\d", said):
+        return {}
+    for slot in active(form.tool, form.values):
+        old = form.values.get(slot.path)
+        if slot.kind == "place" and isinstance(old, str) and not re.search(r"\d", old):
+            new = said + old if HAN.search(said) else f"{old}, {said}"
+            return {slot.path: Found(new)} if form.tool.accepts(slot, new) else {}
+    return {}
+
+
+def keep_place(form: Form, spans: Spans) -> None:
+    """A place said before the required text, where the tool has no slot for it, goes into that text."""
+    slots = active(form.tool, form.values)
+    if any(slot.kind == "place" for slot in slots):
+        return
+    texts = [slot for slot in slots if slot.kind == "text" and slot.required]
+    if texts and all(slot.path not in form.values for slot in texts):
+        form.place = spans.places[-1].value if spans.places else form.place
+        return
+    for slot in texts if form.place else ():
+        words = str(form.values.get(slot.path, ""))
+        if words and form.place not in words and not places_in(words):
+            joined = form.place + words if HAN.search(words) else f"{form.place}: {words}"
+            if form.tool.accepts(slot, joined):
+                form.fill(slot.path, joined)
+    form.place = ""

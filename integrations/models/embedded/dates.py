@@ -13,39 +13,50 @@ from integrations.models.embedded.numbers import ZH_NUMBER, to_int
 Grain = Literal["day", "week", "month", "year", "span"]
 _N = rf"(?:\d{{1,2}}|{ZH_NUMBER})"
 _WEEKDAYS = {c: i for i, c in enumerate("一二三四五六日")} | {"天": 6} | {str(i + 1): i for i in range(6)}
-_EN_DAYS = {d: i for i, d in enumerate("mon tue wed thu fri sat sun".split())}
-_EN_MONTHS = {m: i + 1 for i, m in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split())}
+_EN_DAYS = {d: i for i, d in enumerate(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])}
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
+_EN_MONTHS = {name: i + 1 for i, name in enumerate(_MONTHS.split())}
 _MONTH_NAME = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
-_DAY_NAME = r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r(?:s(?:day)?)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
+_DAY_NAME = (
+    r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r(?:s(?:day)?)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
+)
 _RELATIVE = {
-    "大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "昨晚": -1, "今天": 0, "今日": 0, "今晚": 0, "今早": 0, "今儿": 0, "当天": 0,
+    "大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "昨晚": -1, "今天": 0, "今日": 0, "今晚": 0, "今早": 0,
+    "今儿": 0, "当天": 0,
     "明天": 1, "名天": 1, "明日": 1, "明早": 1, "明晚": 1, "明儿": 1, "后天": 2, "大后天": 3,
     "the day before yesterday": -2, "yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1, "tmr": 1, "tomorow": 1,
-    "the day after tomorrow": 2, "day after tomorrow": 2, "last night": -1, "this morning": 0, "this afternoon": 0, "this evening": 0,
+    "the day after tomorrow": 2, "day after tomorrow": 2, "last night": -1, "this morning": 0,
+    "this afternoon": 0, "this evening": 0,
 }  # fmt: skip
 _PATTERN = re.compile(
     "|".join(
         (
             r"(?P<iso>(?<![\dA-Za-z])(?P<iy>\d{4})[-/.](?P<im>\d{1,2})[-/.](?P<id>\d{1,2})(?![\d]))",
             r"(?P<isom>(?<![\dA-Za-z\-])(?P<my>\d{4})[-/.](?P<mm>\d{1,2})(?![\d\-]))",
-            rf"(?P<zhd>(?:(?P<zy>\d{{4}}|[去今明前]|[零〇一二三四五六七八九]{{4}})年)?(?P<zm>{_N})月(?:份的?)?(?P<zd>{_N})[日号]?)(?![\d个])",
-            rf"(?P<zhm>(?:(?P<ny>\d{{4}}|[去今明前]|[零〇一二三四五六七八九]{{4}})年(?:的)?)(?P<nm>{_N})月份?|(?<![\d个])(?P<bm>{_N})月份?(?![\d卡个租票费饼球]))",
-            rf"(?P<zhy>(?P<yy>\d{{4}}|[去今明前])年)",
+            rf"(?P<zhd>(?:(?P<zy>\d{{4}}|[去今明前]"
+            rf"|[零〇一二三四五六七八九]{{4}})年)?(?P<zm>{_N})月(?:份的?)?(?P<zd>{_N})[日号]?)(?![\d个])",
+            rf"(?P<zhm>(?:(?P<ny>\d{{4}}|[去今明前]|[零〇一二三四五六七八九]{{4}})年(?:的)?)(?P<nm>{_N})月份?"
+            rf"|(?<![\d个])(?P<bm>{_N})月份?(?![\d卡个租票费饼球]))",
+            r"(?P<zhy>(?P<yy>\d{4}|[去今明前])年)",
             r"(?P<cmon>(?P<crel>上上个?|上个?|下个?|这个?|本|当)月)(?![饼球])",
-            r"(?P<cweek>(?P<wrel>上上个?|上个?|下下个?|下个?|这个?|本)?(?:周|星期|礼拜)(?P<wday>[一二三四五六日天1-6])(?![年月]))",
+            r"(?P<cweek>(?P<wrel>上上个?|上个?|下下个?|下个?|这个?|本)?(?:周|星期"
+            r"|礼拜)(?P<wday>[一二三四五六日天1-6])(?![年月]))",
             r"(?P<cwk>(?P<krel>上上个?|上个?|下下个?|下个?|这个?|本)(?:周末|周|星期|礼拜))|(?P<wend>周末)",
             rf"(?P<zin>(?P<zn>{_N})[天日](?:之?后|以后))",
             rf"(?P<zlast>(?:最近|近|过去)(?P<ln>{_N})?(?:个)?(?P<lu>天|日|周|星期|月|年))",
             rf"(?P<zdom>(?<![\d年楼栋A-Za-z])(?P<dd>{_N})[号日](?![楼栋线院门厅馆]))",
             rf"(?P<emd>\b(?P<em>{_MONTH_NAME})\.?\s+(?P<ed>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s*(?P<ey>\d{{4}}))?)",
-            rf"(?P<edm>\b(?P<fd>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<fm>{_MONTH_NAME})\b(?:,?\s*(?P<fy>\d{{4}}))?)",
+            rf"(?P<edm>\b(?P<fd>\d{{1,2}})(?:st|nd|rd"
+            rf"|th)?\s+(?:of\s+)?(?P<fm>{_MONTH_NAME})\b(?:,?\s*(?P<fy>\d{{4}}))?)",
             rf"(?P<emon>\b(?P<gm>{_MONTH_NAME})(?:\s+(?P<gy>\d{{4}}))?\b(?!'))",
             rf"(?P<eweek>\b(?:(?P<erel>this|next|last|coming)\s+)?(?P<eday>{_DAY_NAME})\b)",
             r"(?P<eper>\b(?P<prel>this|next|last|previous|current)\s+(?P<punit>week|weekend|month|year)\b)",
             r"(?P<ein>\bin\s+(?P<en>\d+|two|three|four|five|six|seven|a)\s+(?P<eu>days?|weeks?)\b)",
-            r"(?P<elast>\b(?:last|past|previous)\s+(?P<pn>\d+|two|three|four|five|six)\s+(?P<pu>days?|weeks?|months?)\b)",
+            r"(?P<elast>\b(?:last|past|previous)\s+(?P<pn>\d+|two|three|four|five|six)\s+(?P<pu>days?|weeks?"
+            r"|months?)\b)",
             r"(?P<eslash>(?<![\d/])(?P<sm>\d{1,2})/(?P<sd>\d{1,2})(?![\d/]))",
         )
     ),
@@ -70,7 +81,9 @@ class When:
 
 
 def days(text: str, today: date, *, past: bool = False) -> list[When]:
-    """Every date of the text, in order; two with "to" between them are one span. `past` leans an unsaid year backwards."""
+    """Every date of the text, in order; two with "to" between them are one span. `past` leans an unsaid year
+    backwards.
+    """
     found: list[When] = []
     taken = [(m.start(), m.end(), _RELATIVE[m.group().lower()]) for m in _WORDS.finditer(text)]
     for start, end, offset in taken:

@@ -13,10 +13,12 @@ from typing import Any
 
 from integrations.models.embedded import corrections
 from integrations.models.embedded.arguments import fitting
-from integrations.models.embedded.extract import Scene, active, derive, derived, extract, missing
+from integrations.models.embedded.extract import Scene, derive, extract, missing
+from integrations.models.embedded.forms import new_values, raw_slot, switches, wanted
 from integrations.models.embedded.history import History, Turn
-from integrations.models.embedded.rank import Catalogue, Ranked, clear, rank, verbs_of
-from integrations.models.embedded.schema import Path, Slot
+from integrations.models.embedded.memory import flat, inherit
+from integrations.models.embedded.rank import Catalogue, Ranked, clear, rank
+from integrations.models.embedded.schema import Path
 from integrations.models.embedded.spans import spans_of
 from integrations.models.embedded.state import Ask, Call, Form, Reply, Say, State
 from integrations.models.embedded.text import normalise
@@ -25,7 +27,6 @@ from integrations.models.embedded.words import (
     CANCEL,
     CONJUNCTION,
     CORRECTION,
-    FAULT,
     FOLLOW,
     GREETING,
     HELP,
@@ -41,7 +42,6 @@ from integrations.models.embedded.words import (
 REPLAYED = 12
 _MOST_CHARACTERS = 600
 _MOST_INTERRUPTIONS = 3
-_TYPED = frozenset({"code", "email", "phone", "plate", "date", "datetime", "month", "window", "integer", "number", "enum", "bool"})
 
 
 class Dialogue:
@@ -52,19 +52,36 @@ class Dialogue:
         self.now: datetime = history.now
         self.facts = history.facts
         self.state = State()
+        self._ranked: dict[str, list[Ranked]] = {}
         self._turns = list(history.turns)[-REPLAYED:]
 
     def replay(self) -> Reply:
         """The reply to the last sentence, all before it being taken as they went."""
         reply: Reply = Say("unclear")
-        for turn in self._turns:
-            reply = self._step(normalise(turn.text).strip()[:_MOST_CHARACTERS])
+        for i, turn in enumerate(self._turns):
+            if turn.calls and i + 1 < len(self._turns):
+                self._left(turn)
+            else:
+                reply = self._step(normalise(turn.text).strip()[:_MOST_CHARACTERS])
             self._happened(turn)
         return reply
 
+    def _left(self, turn: Turn) -> None:
+        """A past sentence that led to calls says nothing more; an open form that they do not belong to waits."""
+        form = self.state.form
+        if form is None or any(called.name == form.tool.name for called in turn.calls):
+            return
+        form.interruptions += 1
+        if not self._kept(form):
+            self.state.form = None
+
+    def _kept(self, form: Form) -> bool:
+        """A question that was left for another one is not taken up again; a submission is, for a while."""
+        return form.tool.write and form.interruptions < _MOST_INTERRUPTIONS
+
     def open_question(self, form: Form) -> Ask:
         """What an open form still needs."""
-        return Ask(form, self._wanted(form))
+        return Ask(form, wanted(form))
 
     def _happened(self, turn: Turn) -> None:
         """What was really called outranks what would be decided now."""
@@ -72,13 +89,18 @@ class Dialogue:
             tool = self.catalogue.by_name.get(called.name)
             if tool is None:
                 continue
-            self.state.last = Form(tool, _flat(tool.slots, called.arguments))
+            self.state.last = Form(tool, flat(tool.slots, called.arguments))
             self.state.called = called
-            if self.state.form is not None and self.state.form.tool is tool and tool.write:
+            if self.state.form is not None and self.state.form.tool is tool:
                 self._finish()
 
     def _scene(self, text: str, asked: tuple[Path, ...] = ()) -> Scene:
         return Scene(spans_of(text, self.now), self.now, self.facts, asked)
+
+    def _rank(self, text: str) -> list[Ranked]:
+        if text not in self._ranked:
+            self._ranked[text] = rank(self.catalogue, text, self._scene(text))
+        return self._ranked[text]
 
     # -- one sentence ---------------------------------------------------------------------------------------------
 
@@ -118,62 +140,36 @@ class Dialogue:
         if CORRECTION.match(text) and corrections.correct(form, self._scene, text):
             return self._go_on(form)
         scene = self._scene(text, form.asked)
-        found = self._new(form, extract(form.tool, scene, form.values))
-        ranked = rank(self.catalogue, text, self._scene(text))
+        found = new_values(form, extract(form.tool, scene, form.values)) or corrections.place_made_exact(
+            form, scene.spans
+        )
+        ranked = self._rank(text)
         top = clear(ranked, self.catalogue, text)
-        if top is not None and top.tool is not form.tool and self._switches(form, top, ranked, found, text):
+        if top is not None and top.tool is not form.tool and switches(form, top, ranked, found, text):
             return self._switch(form, top, text)
         if not found:
             if THANKS.match(text) and len(text) < 20:
                 return self._aside("thanks")
-            raw = self._raw(form, text)
+            if self.catalogue.elsewhere(text) and QUESTION.search(text):
+                return Say("off_topic", (), self._asking(form))
+            raw = raw_slot(form, text)
             if raw is None:
-                return Ask(form, self._wanted(form), again=True)
+                return Ask(form, wanted(form), again=True)
             found = {raw.path: Found(text, 0, len(text))}
         for path, value in found.items():
             form.fill(path, value.value)
+        corrections.keep_place(form, scene.spans)
         return self._go_on(form)
-
-    def _new(self, form: Form, found: Mapping[Path, Found]) -> dict[Path, Found]:
-        """What the sentence adds: values not known yet, and typed ones that replace a known one."""
-        kinds = {slot.path: slot.kind for slot in form.tool.slots}
-        variants = {slot.path for slot in form.tool.slots if slot.variant}
-        return {
-            path: value
-            for path, value in found.items()
-            if path not in form.values or path in form.asked or (value.strong and kinds[path] in _TYPED - {"enum", "bool"} and path not in variants)
-        }
-
-    def _switches(self, form: Form, top: Ranked, ranked: list[Ranked], found: Mapping[Path, Found], text: str) -> bool:
-        """Whether the sentence is about something else than the open form."""
-        own = next(r for r in ranked if r.tool is form.tool)
-        kinds = {slot.path: slot.kind for slot in form.tool.slots}
-        fits = [p for p, v in found.items() if v.strong and p in form.asked]
-        typed = [p for p in fits if kinds[p] in _TYPED]
-        asks = bool(QUESTION.search(text)) or "lookup" in verbs_of(text)
-        if typed and not asks:
-            return top.tool.write and top.score > own.score + 3.0 and top.tool.verbs.isdisjoint(form.tool.verbs)
-        if asks and not FAULT.search(text):
-            return top.score > own.score + (0.0 if not fits else 2.0)
-        return top.score > own.score + (1.5 if not fits else 3.0) and bool(top.tool.verbs & verbs_of(text))
 
     def _switch(self, form: Form, top: Ranked, text: str) -> Reply:
         form.interruptions += 1
         self.state.form = None
         reply = self._begin(top, text)
-        if self.state.form is None:
-            self.state.form = form if form.interruptions < _MOST_INTERRUPTIONS else None
-        else:
+        if self._kept(form) and isinstance(reply, Ask):
             self.state.stack.append(form)
+        elif self._kept(form):
+            self.state.form = form
         return reply
-
-    def _raw(self, form: Form, text: str) -> Slot | None:
-        """The slot that takes the sentence as it is: a text that was asked for."""
-        if YES.match(text) or (THANKS.match(text) and len(text) < 20):
-            return None
-        asked = [s for s in active(form.tool, form.values) if s.path in form.asked and s.path not in form.values and s.free]
-        texts = [s for s in asked if s.kind == "text"] or asked
-        return next((s for s in texts if form.tool.accepts(s, text)), None)
 
     def _go_on(self, form: Form) -> Reply:
         """Ask for what is still missing, or call."""
@@ -194,15 +190,11 @@ class Dialogue:
             self._finish()
         return Say("cannot", (form.tool,))
 
-    def _wanted(self, form: Form) -> list[Slot]:
-        left = missing(form.tool, form.values)
-        return [s for s in left if not derived(form.tool, s)] or left
-
     def _asking(self, form: Form, *, again: bool = False) -> Ask:
-        wanted = self._wanted(form)
+        asked = wanted(form)
         first = not form.asked
-        form.asked = tuple(slot.path for slot in wanted)
-        return Ask(form, wanted, first=first, again=again)
+        form.asked = tuple(slot.path for slot in asked)
+        return Ask(form, asked, first=first, again=again)
 
     # -- while none is ----------------------------------------------------------------------------------------------
 
@@ -215,9 +207,13 @@ class Dialogue:
         several = self._several(text)
         if several is not None:
             return several
-        ranked = rank(self.catalogue, text, self._scene(text))
+        ranked = self._rank(text)
         top = clear(ranked, self.catalogue, text)
-        if last is not None and (top is None or top.tool is last.tool or not top.found) and (FOLLOW.search(text) or len(text) <= 6):
+        if (
+            last is not None
+            and (top is None or top.tool is last.tool or not top.found)
+            and (FOLLOW.search(text) or len(text) <= 6)
+        ):
             followed = self._follow(last, text)
             if followed is not None:
                 return followed
@@ -235,7 +231,7 @@ class Dialogue:
         if MORE.match(text) and self.state.called is not None and self.state.called.result:
             more = self.state.called.result.get("next")
             if isinstance(more, Mapping) and more:
-                arguments, _ = fitting(last.tool, {**last.values, **_flat(last.tool.slots, more)})
+                arguments, _ = fitting(last.tool, {**last.values, **flat(last.tool.slots, more)})
                 return Call([(last.tool, arguments)]) if arguments is not None else None
         if CORRECTION.match(text):
             form = Form(last.tool, dict(last.values), recent=list(last.values))
@@ -263,7 +259,7 @@ class Dialogue:
                 continue
             calls = []
             for part in parts:
-                top = clear(rank(self.catalogue, part, self._scene(part)), self.catalogue, part)
+                top = clear(self._rank(part), self.catalogue, part)
                 whole = self._whole(top) if top is not None else None
                 if top is None or whole is None:
                     break
@@ -282,47 +278,9 @@ class Dialogue:
         for path, value in top.found.items():
             form.fill(path, value.value)
         if PRONOUN.search(text) or FOLLOW.search(text):
-            self._inherit(form)
+            inherit(form, self.state.last, self.state.called)
+        corrections.keep_place(form, spans_of(text, self.now))
         reply = self._go_on(form)
         if isinstance(reply, Ask):
             self.state.form = form
         return reply
-
-    def _inherit(self, form: Form) -> None:
-        """那取消它吧: a required value of the same name in the last call, or in the one row of its result."""
-        last, called = self.state.last, self.state.called
-        for slot in missing(form.tool, form.values):
-            known = {path[-1]: value for path, value in last.values.items()} if last else {}
-            if slot.name not in known and called is not None and called.result is not None:
-                rows = _values_named(called.result.get("data"), slot.name)
-                if len(rows) == 1:
-                    known[slot.name] = rows[0]
-            value = known.get(slot.name)
-            if slot.kind == "code" and slot.schema.get("type") == "integer" and isinstance(value, str) and value.isdecimal():
-                value = int(value)
-            if value is not None and form.tool.accepts(slot, value):
-                form.fill(slot.path, value)
-
-
-def _flat(slots: tuple[Slot, ...], arguments: Mapping[str, Any]) -> dict[Path, Any]:
-    """The arguments of a call by the paths of its slots."""
-    flat: dict[Path, Any] = {}
-    for slot in slots:
-        below: Any = arguments
-        for name in slot.path:
-            below = below.get(name, flat) if isinstance(below, Mapping) else flat
-        if below is not flat:
-            flat[slot.path] = below
-    return flat
-
-
-def _values_named(data: Any, name: str) -> list[Any]:
-    """Every different plain value of a field in a result."""
-    if isinstance(data, Mapping):
-        own = [data[name]] if isinstance(data.get(name), (str, int)) else []
-        return list(dict.fromkeys([*own, *(v for below in data.values() for v in _values_named(below, name))]))
-    if isinstance(data, list):
-        return list(dict.fromkeys(v for below in data for v in _values_named(below, name)))
-    return []
-
-

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from integrations.models.embedded.labels import is_other
@@ -11,7 +13,11 @@ from integrations.models.embedded.numbers import to_int
 from integrations.models.embedded.schema import Slot
 from integrations.models.embedded.text import canonical, common_runs, is_chinese, stem
 
-_ORDINAL = re.compile(r"^(?:选|要|就)?(?:第)?([0-9一二三四五六七八九十]{1,2})(?:个|项|种|条|套|间)?[吧。.!！]?$|^(?:the )?(first|second|third|fourth|fifth|last)( one)?$", re.I)
+_ORDINAL = re.compile(
+    r"^(?:选|要|就)?(?:第)?([0-9一二三四五六七八九十]{1,2})(?:个|项|种|条|套|间)?[吧。.!！]?$"
+    r"|^(?:the )?(first|second|third|fourth|fifth|last)( one)?$",
+    re.I,
+)
 _ENGLISH_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
 # A gloss without separators, longer than this, is a heap of words: any common run of two characters counts.
 _HEAP = 5
@@ -28,32 +34,52 @@ def ordinal(text: str, count: int) -> int | None:
     return chosen - 1 if chosen > 0 else count - 1
 
 
-def meant(text: str, slot: Slot, *, loosely: bool = False) -> list[tuple[Any, float]]:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A text with its canonical form and its English stems, made once for all the enums it is held against."""
+
+    text: str
+    plain: str
+    stems: tuple[str, ...]
+
+
+def hear(text: str) -> Heard:
+    return Heard(text, canonical(text), tuple(_stems(text)))
+
+
+@lru_cache(maxsize=4096)
+def _word(word: str) -> Heard:
+    """A word of a document, which stays the same from turn to turn. (What residents say is not kept.)"""
+    return hear(word)
+
+
+def meant(heard: Heard, slot: Slot, *, loosely: bool = False) -> list[tuple[Any, float]]:
     """The values that the text may mean, best first, with a score (2 is a word of two characters said in full).
 
     `loosely` (the slot was asked for) lets single characters and "the second one" count.
     """
-    plain, stems = canonical(text), _stems(text)
+    plain, text = heard.plain, heard.text
     scores: dict[Any, float] = {}
+    common = _word(slot.zh).plain  # what the label says of all of them tells none apart
     for value, words in slot.glosses.items():
         if value is None:
             continue
-        best = max((_score(plain, text, stems, word, str(value) == word or word == words[0]) for word in words), default=0.0)
+        best = max((_score(heard, word, word == words[0], common) for word in words), default=0.0)
         if best:
             scores[value] = best
     if not scores:
         scores = _fuzzy(plain, slot.glosses)
     if not scores and loosely:
-        scores = _single(plain, slot.glosses)
+        scores = _single(plain, slot.glosses, common)
     if not scores and loosely:
         index = ordinal(text, len(slot.values))
         scores = {slot.values[index]: 3.0} if index is not None else {}
     return sorted(scores.items(), key=lambda pair: -pair[1])
 
 
-def best(text: str, slot: Slot, *, loosely: bool = False) -> Any | None:
+def best(heard: Heard, slot: Slot, *, loosely: bool = False) -> Any | None:
     """The one value that the text means; None if two are as good."""
-    found = meant(text, slot, loosely=loosely)
+    found = meant(heard, slot, loosely=loosely)
     if not found or (len(found) > 1 and found[1][1] >= found[0][1] and not loosely):
         return None
     return found[0][0] if len(found) == 1 or found[0][1] > found[1][1] or _is_kind(slot) else None
@@ -64,17 +90,19 @@ def _is_kind(slot: Slot) -> bool:
     return any(is_other(words) for words in slot.glosses.values())
 
 
-def _score(plain: str, text: str, stems: Sequence[str], word: str, is_value: bool) -> float:
+def _score(heard: Heard, word: str, is_value: bool, common: str) -> float:
+    plain = heard.plain
     if not word:
         return 0.0
     if not is_chinese(word):
-        return _english(stems, word) if len(word) > 1 and (not is_value or len(word) > 2 or word.lower() in text.lower()) else 0.0
-    said = canonical(word)
+        short = is_value and len(word) <= 2 and word.lower() not in heard.text.lower()
+        return _english(heard.stems, word) if len(word) > 1 and not short else 0.0
+    said = _word(word).plain
     if said in plain and not _negated(plain, said):
         return len(said) + 0.5 if len(said) > 1 else 0.0
     if len(said) >= _HEAP:
-        return float(sum(len(run) for run in common_runs(plain, said)))
-    core = said.rstrip("色费号层")  # 白色的车 and 白车, 物业费 and 物业
+        return float(sum(len(run) for run in common_runs(plain, said) if run not in common))
+    core = said.rstrip("色费号层")  # 白色的 and 白, 服务费 and 服务
     if len(core) >= 2 and core in plain and len(said) - len(core) == 1 and len(said) == 3:
         return 1.5
     return 0.0
@@ -85,7 +113,7 @@ def _negated(plain: str, said: str) -> bool:
 
 
 def _english(stems: Sequence[str], word: str) -> float:
-    wanted = _stems(word)
+    wanted = _word(word).stems
     if not wanted:
         return 0.0
     hits = [w for w in wanted if w in stems]
@@ -96,30 +124,33 @@ def _english(stems: Sequence[str], word: str) -> float:
 
 
 def _stems(text: str) -> list[str]:
-    return [stem(w) if w.isalpha() else w for w in re.findall(r"[a-z]+|\d+|[a-z]+\d+", re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text.lower()))] + re.findall(
-        r"[a-z]+\d+", text.lower()
-    )
+    return [
+        stem(w) if w.isalpha() else w
+        for w in re.findall(r"[a-z]+|\d+|[a-z]+\d+", re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text.lower()))
+    ] + re.findall(r"[a-z]+\d+", text.lower())
 
 
 def _fuzzy(plain: str, glosses: Mapping[Any, Sequence[str]]) -> dict[Any, float]:
-    """A word of three characters of which two stand in their place, the last among them; only if no other value has one."""
+    """A word of three characters of which two stand in their place, the last among them; only if no other value
+    has one.
+    """
     hits: dict[Any, float] = {}
     for value, words in glosses.items():
         for word in words:
             if len(word) == 3 and is_chinese(word):
-                said = canonical(word)
-                for i in range(len(plain) - 2):
+                said = _word(word).plain
+                for i in range(len(plain) - 2 if len(said) == 3 else 0):
                     piece = plain[i : i + 3]
                     if piece[2] == said[2] and len(set(piece) & set(said)) == 2 and piece[0] != piece[1]:
                         hits[value] = 1.2
     return hits if len(hits) == 1 else {}
 
 
-def _single(plain: str, glosses: Mapping[Any, Sequence[str]]) -> dict[Any, float]:
+def _single(plain: str, glosses: Mapping[Any, Sequence[str]], common: str) -> dict[Any, float]:
     hits: dict[Any, float] = {}
     for value, words in glosses.items():
-        text = "".join(canonical(w) for w in words if is_chinese(w))
-        shared = {c for c in plain if is_chinese(c) and c in text and c not in "的了我是有在一不"}
+        text = "".join(_word(w).plain for w in words if is_chinese(w))
+        shared = {c for c in plain if is_chinese(c) and c in text and c not in common and c not in "的了我是有在一不"}
         if shared:
             hits[value] = 0.4 * len(shared)
     return hits

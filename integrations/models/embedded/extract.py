@@ -1,4 +1,5 @@
-"""The values of a whole tool that a sentence holds: conditions of variants, facts of the resident, the words of a report.
+"""The values of a whole tool that a sentence holds: conditions of variants, facts of the resident, the words of
+a report.
 
 Next: `arguments.py` makes the nested JSON of them, `dialogue.py` decides what is missing.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +41,9 @@ def _choices(facts: Any, name: str) -> Iterator[Choice]:
         value = facts.get(name)
         if isinstance(value, (str, int)) and not isinstance(value, bool):
             stem = re.sub(r"(Id|ID|_id|No|Code)$", "", name)
-            named = [v for k, v in facts.items() if k != name and isinstance(v, str) and k.lower().startswith(stem.lower())]
+            named = [
+                v for k, v in facts.items() if k != name and isinstance(v, str) and k.lower().startswith(stem.lower())
+            ]
             texts = named or [v for k, v in facts.items() if k != name and isinstance(v, str)]
             yield Choice(value, texts[0] if texts else str(value))
         for below in facts.values():
@@ -67,7 +70,9 @@ def active(tool: Tool, values: Values) -> list[Slot]:
 
 def _shared(tool: Tool, slot: Slot, decided_by: Path) -> bool:
     variants = next((s.values for s in tool.slots if s.path == decided_by), ())
-    having = {value for s in tool.slots if s.path == slot.path and s.required for path, value in s.when if path == decided_by}
+    having = {
+        value for s in tool.slots if s.path == slot.path and s.required for path, value in s.when if path == decided_by
+    }
     return len(variants) > 0 and having == set(variants)
 
 
@@ -84,6 +89,10 @@ class Scene:
     now: datetime
     facts: Any
     asked: Collection[Path] = ()
+    heard: enums.Heard = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heard", enums.hear(self.spans.text))
 
 
 def extract(tool: Tool, scene: Scene, known: Values) -> dict[Path, Found]:
@@ -120,7 +129,11 @@ def _decide_variant(tool: Tool, scene: Scene, found: dict[Path, Found], together
         value = read(slot, _asking(tool, slot, scene, asked))
         if value is None:
             for option in slot.values:
-                own = [s for s in tool.slots if (slot.path, option) in s.when and s.required and s.kind in ("plate", "code", "email")]
+                own = [
+                    s
+                    for s in tool.slots
+                    if (slot.path, option) in s.when and s.required and s.kind in ("plate", "code", "email")
+                ]
                 others = {s.path for s in tool.slots if any(p == slot.path and v != option for p, v in s.when)}
                 if any(s.path not in others and read(s, _asking(tool, s, scene, False)) for s in own):
                     value = Found(option, 0, 0)
@@ -144,6 +157,7 @@ def _by_facts(tool: Tool, slot: Slot, scene: Scene) -> Found | None:
 def _asking(tool: Tool, slot: Slot, scene: Scene, asked: bool, rivals: int = 1) -> Asking:
     return Asking(
         scene.spans,
+        scene.heard,
         scene.now,
         past=not tool.write,
         asked=asked,
@@ -163,7 +177,11 @@ def _value(tool: Tool, slot: Slot, scene: Scene, asked: bool, together: Values) 
         return Found(None, 0, 0)
     if value is None and slot.kind == "text" and slot.required and tool.reports and slot.path not in together:
         words = complaint(scene.spans.text, tool.zh)
-        value = Found(words[: _most(slot)], 0, len(scene.spans.text)) if words and tool.accepts(slot, words[: _most(slot)]) else None
+        value = (
+            Found(words[: _most(slot)], 0, len(scene.spans.text))
+            if words and tool.accepts(slot, words[: _most(slot)])
+            else None
+        )
     return value
 
 
@@ -183,7 +201,14 @@ def _offered(slot: Slot, scene: Scene, asked: bool, offered: list[Choice], toget
     if asked:
         index = enums.ordinal(scene.spans.text, len(offered))
         digits = re.findall(r"\d+", scene.spans.text)
-        partly = [c for c in offered if scene.spans.text.strip() and (scene.spans.text.strip() in c.name or (digits and re.findall(r"\d+", c.name)[-len(digits) :] == digits))]
+        partly = [
+            c
+            for c in offered
+            if scene.spans.text.strip()
+            and (
+                scene.spans.text.strip() in c.name or (digits and re.findall(r"\d+", c.name)[-len(digits) :] == digits)
+            )
+        ]
         if len(partly) == 1:
             return Found(partly[0].value, 0, 0)
         return Found(offered[index].value, 0, 0) if index is not None else None
@@ -202,11 +227,13 @@ def derive(tool: Tool, values: dict[Path, Any]) -> None:
     for slot in missing(tool, values):
         if not derived(tool, slot):
             continue
-        texts = [str(values[s.path]) for s in active(tool, values) if s.kind == "text" and s.required and s.path in values]
+        texts = [
+            str(values[s.path]) for s in active(tool, values) if s.kind == "text" and s.required and s.path in values
+        ]
         if not texts:
             continue
         text = " ".join(texts)
-        value = enums.best(text, slot, loosely=True)
+        value = enums.best(enums.hear(text), slot, loosely=True)
         if value is None:
             value = next((v for v, words in slot.glosses.items() if is_other(words)), None)
         if value is not None and tool.accepts(slot, value):

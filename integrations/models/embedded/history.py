@@ -1,4 +1,7 @@
-"""The messages of a request as facts and events: today, zone, language, the resident, and what was said and called. Next: `dialogue.py`."""
+"""The messages of a request as facts and events: today, zone, language, the resident, and what was said and called.
+
+Next: `dialogue.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from schemas.turn import Locale
 
 _TODAY = re.compile(r"Today is (\d{4}-\d{2}-\d{2})")
 _CLOCK = re.compile(r"Today is \d{4}-\d{2}-\d{2} \([A-Za-z]+\), (\d{2}:\d{2}) in ([A-Za-z0-9_+\-/]+)")
-_RESIDENT = re.compile(r"<resident>(.*?)</resident>", re.S)
+_RESIDENT = re.compile(r"<resident>(\{.*\})</resident>", re.S)
 _DATA = re.compile(r"^\s*<data>(.*)</data>\s*$", re.S)
 
 
@@ -110,7 +113,9 @@ def _calls(message: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]
     for call in message.get("tool_calls") or ():
         function = call.get("function") if isinstance(call, Mapping) else None
         if isinstance(function, Mapping):
-            found.append((str(function.get("name")), str(call.get("id")), _json(str(function.get("arguments") or "{}"))))
+            found.append(
+                (str(function.get("name")), str(call.get("id")), _json(str(function.get("arguments") or "{}")))
+            )
     return found
 
 

@@ -1,4 +1,6 @@
-"""Labels and the words for an enum's values, read from a description such as "状态：paid 已缴、due 未缴 / Status: paid, due"."""
+"""Labels and the words for an enum's values, read from a description such as "状态：paid 已缴、due 未缴 /
+Status: paid, due".
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ _OTHER = re.compile(r"^(其他|其它|另外|other|others|anything else|misc\w*|
 
 
 def label(about: str, name: str, title: str = "") -> tuple[str, str]:
-    """The Chinese and the English label of a value; a label that is missing or too long falls back to title and name."""
+    """The Chinese and the English label of a value; a label that is missing or too long falls back to title and
+    name.
+    """
     zh, en = halves(about)
     title_zh, title_en = halves(title)
     found = []
@@ -45,7 +49,9 @@ def glosses(about: str, values: Sequence[Any]) -> dict[Any, tuple[str, ...]]:
         body = re.split(r"[：:]", half, maxsplit=1)[-1]
         said = _behind(half, values)
         listed = _split(body)
-        if len(listed) == len(values) > 1 and not all(w.lower().startswith(str(v).lower()) for w, v in zip(listed, values, strict=True)):
+        if len(listed) == len(values) > 1 and not all(
+            w.lower().startswith(str(v).lower()) for w, v in zip(listed, values, strict=True)
+        ):
             said = {value: [word] for value, word in zip(values, listed, strict=True)}
         for value, words in said.items():
             found[value] += [w for w in words if w not in found[value]]
@@ -57,12 +63,14 @@ def _behind(half: str, values: Sequence[Any]) -> dict[Any, list[str]]:
     for value in values:
         word = re.escape(str(value)).replace("_", "[_ ]")
         plain = re.fullmatch(r"[a-z][a-z_ ]*", str(value))
-        match = re.search(rf"(?<![A-Za-z0-9_]){word}{'s?' if plain else ''}(?![A-Za-z0-9_])", half, re.I if plain else 0)
+        match = re.search(
+            rf"(?<![A-Za-z0-9_]){word}{'s?' if plain else ''}(?![A-Za-z0-9_])", half, re.I if plain else 0
+        )
         if match:
             places.append((match.start(), match.end(), value))
     places.sort(key=lambda place: place[0])
     said: dict[Any, list[str]] = {}
-    for (start, end, value), following in zip(places, [*places[1:], (len(half), 0, None)], strict=True):
+    for (start, end, value), following in zip(places, [*places[1:], (len(half), 0, None)], strict=False):
         behind = half[end : following[0]]
         words = _split(re.sub(r"^\s*[=＝:：\-–—]\s*", "", behind))
         word = half[start:end]

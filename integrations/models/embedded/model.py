@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.ports import ModelEnd, ModelRequest
 from integrations.models.embedded import sentences
 from integrations.models.embedded.dialogue import Dialogue
 from integrations.models.embedded.history import History, read
@@ -19,6 +18,7 @@ from integrations.models.embedded.phrase import phrase
 from integrations.models.embedded.rank import Catalogue
 from integrations.models.embedded.state import Ask, Call, Say
 from schemas.jsontext import to_json
+from schemas.model import ModelEnd, ModelRequest
 from schemas.tool import ToolCall, ToolSpec
 from schemas.turn import TextDelta
 
@@ -39,10 +39,14 @@ class EmbeddedModel:
 
     def __init__(self, pace_s: float = 0.02) -> None:
         self._pace_s = pace_s
-        self._catalogues: OrderedDict[tuple[tuple[str, str, int, str], ...], tuple[Sequence[ToolSpec], Catalogue]] = OrderedDict()
+        self._catalogues: OrderedDict[tuple[tuple[str, str, int, str], ...], tuple[Sequence[ToolSpec], Catalogue]] = (
+            OrderedDict()
+        )
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[TextDelta | ToolCall | ModelEnd]:
-        """Text in pieces of about eight characters, or tool calls; then the end. Never raises for what the messages say."""
+        """Text in pieces of about eight characters, or tool calls; then the end. Never raises for what the
+        messages say.
+        """
         answer = self.answer(request.messages, request.tools)
         for i, piece in enumerate(pieces(answer.text)):
             if i and self._pace_s and not request.deadline.passed:
@@ -61,7 +65,7 @@ class EmbeddedModel:
         dialogue = Dialogue(self._catalogue(tools), history)
         reply = dialogue.replay()
         if history.pending:
-            text = phrase(history.pending, history.now, history.locale)
+            text = phrase(history.pending, dialogue.catalogue.by_name, history.now, history.locale)
             if dialogue.state.form is not None and not any(c.parked for c in history.pending):
                 form = dialogue.state.form
                 ask = dialogue.open_question(form)
@@ -97,7 +101,9 @@ def _pending(ask: Ask) -> Mapping[str, Any]:
 def _calls(reply: Call, messages: Sequence[Mapping[str, Any]]) -> list[ToolCall]:
     """Ids that are unique in the conversation and the same for the same messages."""
     place = len(messages)
-    return [ToolCall(f"call_{place}_{i}", tool.name, to_json(arguments)) for i, (tool, arguments) in enumerate(reply.calls)]
+    return [
+        ToolCall(f"call_{place}_{i}", tool.name, to_json(arguments)) for i, (tool, arguments) in enumerate(reply.calls)
+    ]
 
 
 def pieces(text: str) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Numbers as people write them: 3, 88.5, 一百五十, 半, six; each with its place and the unit behind it. Next: `extract.py`."""
+"""Numbers as people write them: 3, 88.5, 一百五十, 半, six; each with its place and the unit behind it.
+
+Next: `extract.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,12 @@ from decimal import Decimal
 
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "俩": 2, "壹": 1, "贰": 2, "叁": 3}
 _SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10000}
-_ENGLISH = {
-    w: i
-    for i, w in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
-        " nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "couple": 2, "dozen": 12}
+_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen twenty"
+)
+_ENGLISH = {word: i for i, word in enumerate(_WORDS.split())}
+_ENGLISH |= {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "couple": 2, "dozen": 12}
 ZH_NUMBER = "[零〇一二两俩三四五六七八九十百千万]+"
 _NUMBER = re.compile(
     rf"(?P<digits>(?<![A-Za-z\d.\-])\d+(?:,\d{{3}})*(?:\.\d+)?(?![\d\-]))|(?P<zh>{ZH_NUMBER})|(?P<half>半)"
@@ -24,19 +26,25 @@ _NUMBER = re.compile(
 # Family → how its unit is written behind (or before) a number. The last is what a label says of it.
 UNITS: dict[str, re.Pattern[str]] = {
     "money": re.compile(r"\s*(元|块钱?|圆|yuan|rmb|cny|¥)", re.I),
-    "month": re.compile(r"\s*(个月|个整月|月卡|months?)", re.I),
+    "month": re.compile(r"\s*(个月|个整月|months?)", re.I),
     "year": re.compile(r"\s*(年|years?)", re.I),
+    "week": re.compile(r"\s*(个?星期|个?礼拜|周|weeks?)", re.I),
     "day": re.compile(r"\s*(天|日|days?|nights?|晚)", re.I),
     "hour": re.compile(r"\s*(个?小时|钟头|hours?|hrs?)", re.I),
     "minute": re.compile(r"\s*(分钟|minutes?|mins?)", re.I),
     "star": re.compile(r"\s*(颗?星|分(?!钟)|stars?|points?)", re.I),
     "person": re.compile(r"\s*(个人|位|人|people|persons?|guests?|adults?|of us)", re.I),
-    "count": re.compile(r"\s*(张|份|件|辆|台|次|瓶|桶|箱|碗|条|盒|袋|本|套|个(?!月|人|小时)|只|枚|copies|pieces?|items?|times?|tickets?)", re.I),
+    "count": re.compile(
+        r"\s*(张|份|件|辆|台|次|瓶|桶|箱|碗|条|盒|袋|本|套|个(?!月|人|小时)|只|枚|copies|pieces?|items?"
+        r"|times?|tickets?)",
+        re.I,
+    ),
 }
 LABELS: dict[str, re.Pattern[str]] = {
     "money": re.compile(r"金额|元|钱|费用|价|分）|amount|yuan|price|fee|fen|cents", re.I),
     "month": re.compile(r"月数|个月|几个月|months?", re.I),
     "year": re.compile(r"年数|年限|years?", re.I),
+    "week": re.compile(r"周数|星期|礼拜|几周|weeks?", re.I),
     "day": re.compile(r"天数|几天|days?|nights?", re.I),
     "hour": re.compile(r"小时|hours?", re.I),
     "minute": re.compile(r"分钟|minutes?", re.I),

@@ -1,4 +1,7 @@
-"""Which tool a sentence means: terms of the tools' own text, evidence of filled slots, the class of the verb. Next: `dialogue.py`."""
+"""Which tool a sentence means: terms of the tools' own text, evidence of filled slots, the class of the verb.
+
+Next: `dialogue.py`.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,30 @@ from integrations.models.embedded.values import Found
 from integrations.models.embedded.words import ELSEWHERE, FAULT, QUESTION, REQUEST, VERBS, WHY
 from schemas.tool import ToolSpec
 
-_RECORDS = re.compile(r"记录|流水|历史|明细|进度|进展|列表|清单|哪些|多少钱|要.{0,4}多少|\b(history|records?|status|progress|list of|breakdown|how much)\b", re.I)
-_DONE = re.compile(r"[没未已经欠][经有]?[交缴付取撤评]|[交缴付]过|(要|该|应)[交缴付].{0,8}(多少|几|吗|[?？])|[交缴付取]了(没|吗|哪|什么|多少)|怎么.{0,6}[交缴付]了"
-                   r"|\b(did|have|has) (i|we) pa(y|id)|\bpaid\b|\bunpaid\b|(已|被|了).{0,2}取消|取消(了|的)(?!吧)|\bcancelled\b|\bto pay\b(?=.*\?)", re.I)  # fmt: skip
+_RECORDS = re.compile(
+    r"记录|流水|历史|明细|进度|进展|列表|清单|哪些|多少钱|要.{0,4}多少|\b(history|records?|status"
+    r"|progress|list of|breakdown|how much)\b",
+    re.I,
+)
+_DONE = re.compile(
+    r"[没未已经欠][经有]?[交缴付取撤评]|[交缴付]过|(要|该|应)[交缴付].{0,8}(多少|几|吗|[?？])"
+    r"|[交缴付取]了(没|吗|哪|什么|多少)|怎么.{0,6}[交缴付]了"
+                   r"|\b(did|have|has) (i|we) pa(y|id)|\bpaid\b|\bunpaid\b|(已|被|了).{0,2}取消|取消(了|的)(?!吧)"
+                   r"|\bcancelled\b|\bto pay\b(?=.*\?)", re.I)  # fmt: skip
 _HOW_TO = re.compile(r"怎么(?!样|回事|了|这么)|如何|\bhow (do|can|to)\b", re.I)
-_WEIGHTS = {"code": 2.5, "email": 1.5, "plate": 1.4, "phone": 0.4, "enum": 1.1, "date": 0.5, "month": 0.6, "window": 0.4, "datetime": 0.3,
-            "integer": 0.8, "number": 0.6, "place": 0.4, "text": 0.6, "bool": 0.3, "opaque": 0.0}  # fmt: skip
+_WEIGHTS = {
+    "code": 2.5, "email": 1.5, "plate": 1.4, "phone": 0.4, "enum": 1.1, "date": 0.5, "month": 0.6, "window": 0.4,
+    "datetime": 0.3, "integer": 0.8, "number": 0.6, "place": 0.4, "text": 0.6, "bool": 0.3, "opaque": 0.0,
+}  # fmt: skip
 # Below this a sentence means none of the tools.
 ENOUGH, COVERED = 2.3, 0.28
+# A sentence whose every rare word is the tool's own needs less.
+ENOUGH_COVERED, WELL_COVERED = 1.0, 0.72
+# What names one record or person: with it few other words are needed.
+_NAMING = frozenset({"code", "plate", "email"})
+_PAST = re.compile(
+    r"[\u4e00-\u9fff]过|了哪|了多少|了什么|了几|成功|\b(did|have|has) (i|we)\b|\bpaid\b|\bso far\b", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +80,10 @@ def verbs_of(text: str) -> frozenset[str]:
     """The classes of what the sentence asks for."""
     found = {name for name, pattern in VERBS.items() if pattern.search(text)}
     request = bool(REQUEST.search(text))
-    if _RECORDS.search(text) and not (request and found & {"cancel", "rate"}):
+    if _RECORDS.search(text) and not FAULT.search(text) and not (request and found & {"cancel", "rate"}):
         return frozenset({"lookup"})
+    if FAULT.search(text) and not QUESTION.search(text):
+        found = (found - {"lookup"}) | {"create"}
     if _DONE.search(text):
         found -= {"pay", "cancel"}
         found.add("lookup")
@@ -73,7 +94,7 @@ def verbs_of(text: str) -> frozenset[str]:
 
 def rank(catalogue: Catalogue, text: str, scene: Scene) -> list[Ranked]:
     """All tools, best first; ties keep the order of the tools."""
-    query = terms(text, query=True)
+    query = terms(_unread(text, scene), query=True)
     total = sum(weight * catalogue.rarity(term) for term, weight in query.items()) or 1.0
     verbs, plain = verbs_of(text), canonical(text)
     extracted = [extract(tool, scene, {}) for tool in catalogue.tools]
@@ -90,7 +111,7 @@ def rank(catalogue: Catalogue, text: str, scene: Scene) -> list[Ranked]:
         left = missing(tool, {path: f.value for path, f in found.items()})
         allowed = _allowed(tool, verbs, text, found, left, likeness)
         score = matched + 3.5 * max(0.0, likeness - 0.35) + _evidence(tool, found, text) + _by_verb(tool, verbs, text)
-        score -= (0.5 if not tool.write else 0.15) * len(left)
+        score -= (0.9 if not tool.write else 0.15) * len(left)
         score -= 2.0 * sum(1 for code in ids if code not in {str(f.value).upper() for f in found.values()})
         if scene.spans.plates and not any(f.value == scene.spans.plates[-1].value for f in found.values()):
             score -= 1.2
@@ -100,9 +121,21 @@ def rank(catalogue: Catalogue, text: str, scene: Scene) -> list[Ranked]:
     return sorted(ranked, key=lambda r: -r.score)
 
 
+def _unread(text: str, scene: Scene) -> str:
+    """The sentence without its dates, codes, plates, phones and e-mails: they say which record, not which tool."""
+    spans = scene.spans
+    codes = [c for c in spans.codes if len(c.value) > 3]
+    read = [(s.start, s.end) for s in (*codes, *spans.plates, *spans.phones, *spans.emails)]
+    read += [(w.start, w.end) for w in spans.days] + [(c.start, c.end) for c in spans.clocks]
+    for start, end in read:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
 def _takes(tool: Tool, code: str) -> bool:
     return any(
-        s.kind == "code" and s.schema.get("pattern") and (tool.accepts(s, code) or tool.accepts(s, code.upper())) for s in tool.slots
+        s.kind == "code" and s.schema.get("pattern") and (tool.accepts(s, code) or tool.accepts(s, code.upper()))
+        for s in tool.slots
     )
 
 
@@ -151,11 +184,17 @@ def _by_verb(tool: Tool, verbs: frozenset[str], text: str) -> float:
         score -= 1.5
     if tool.reports and FAULT.search(text) and "create" in tool.verbs:
         score += 1.5
+    if tool.records and _PAST.search(text):
+        score += 1.5
     return score
 
 
-def _allowed(tool: Tool, verbs: frozenset[str], text: str, found: Mapping[Path, Found], left: Sequence[Slot], likeness: float) -> bool:
-    """Whether the sentence has what a write needs: its verb, a report for one that takes reports, or every typed argument."""
+def _allowed(
+    tool: Tool, verbs: frozenset[str], text: str, found: Mapping[Path, Found], left: Sequence[Slot], likeness: float
+) -> bool:
+    """Whether the sentence has what a write needs: its verb, a report for one that takes reports, or every
+    typed argument.
+    """
     if not tool.write:
         return True
     if tool.verbs & verbs or likeness >= 0.75:
@@ -167,15 +206,44 @@ def _allowed(tool: Tool, verbs: frozenset[str], text: str, found: Mapping[Path, 
     return not strict and not left and len(typed) >= 2 and not (QUESTION.search(text) and not REQUEST.search(text))
 
 
+_OWN = re.compile(r"我的|我家|我们家|我车|\bmy\b", re.I)
+
+
+def _without_asking(top: Ranked, candidates: Sequence[Ranked], text: str) -> Ranked:
+    """For a question about one's own things, a look-up that needs no more is better than one that has to ask."""
+    if top.tool.write or not _OWN.search(text) or top.found or not missing(top.tool, {}):
+        return top
+    for other in candidates[1:]:
+        if other.score < top.score - 2.5:
+            break
+        if (
+            not other.tool.write
+            and not missing(other.tool, {})
+            and other.coverage >= 0.33
+            and other.tool.verbs & top.tool.verbs
+        ):
+            return other
+    return top
+
+
 def clear(ranked: Sequence[Ranked], catalogue: Catalogue, text: str) -> Ranked | None:
     """The tool the sentence means, if it means one at all."""
     candidates = [r for r in ranked if r.allowed]
     if not candidates:
         return None
     top = candidates[0]
-    typed = any(f.strong and f.value is not None for f in top.found.values())
-    bar = ENOUGH + (1.6 if catalogue.elsewhere(text) else 0.0) + (0.8 if WHY.search(text) else 0.0)
-    covered = COVERED if not catalogue.elsewhere(text) else 0.7
-    if top.score < bar or (top.coverage < covered and not (typed and top.score > bar + 1.0)):
+    elsewhere = catalogue.elsewhere(text)
+    bar = ENOUGH + (1.6 if elsewhere else 0.0) + (0.8 if WHY.search(text) else 0.0)
+    if top.coverage >= WELL_COVERED and not elsewhere and not WHY.search(text):
+        bar = ENOUGH_COVERED
+    reported = top.tool.reports and "create" in top.tool.verbs and bool(FAULT.search(text))
+    if reported and not elsewhere:
+        bar = min(bar, ENOUGH_COVERED)
+    if top.score < bar:
         return None
-    return top
+    kinds = {slot.path: slot for slot in top.tool.slots}
+    named = any(f.strong and kinds[p].kind in _NAMING and kinds[p].required for p, f in top.found.items())
+    asks_past = top.tool.records and bool(_PAST.search(text))
+    if top.coverage < (0.7 if elsewhere else COVERED) and not ((named or reported or asks_past) and not elsewhere):
+        return None
+    return _without_asking(top, candidates, text)

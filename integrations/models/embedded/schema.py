@@ -1,4 +1,6 @@
-"""A tool's parameters as slots: one per value that a sentence could fill, nested objects flattened by path. Next: `extract.py`.
+"""A tool's parameters as slots: one per value that a sentence could fill, nested objects flattened by path.
+
+Next: `extract.py`.
 
 An object with a start and an end of time is one slot of kind "window". A `oneOf` of objects becomes the slots of every
 variant, each under its condition, and one enum slot for the property whose constant tells the variants apart.
@@ -12,23 +14,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from integrations.models.embedded import labels
-from integrations.models.embedded.text import first_clause, halves
+from integrations.models.embedded.kinds import Kind, kind_of
 
-Kind = Literal[
-    "enum", "bool", "date", "datetime", "month", "window", "integer", "number", "code", "email", "phone", "plate", "place", "text", "opaque"
-]
 Path = tuple[str, ...]
 Role = Literal["from", "to", ""]
 _MAX_SLOTS, _MAX_DEPTH = 80, 6
 _FROM = re.compile(r"from|start|begin|since|after|min(?!ute)|earliest|开始|起始|最早|从|第一", re.I)
 _TO = re.compile(r"^to$|To$|_to$|\bto\b|end|until|before|latest|finish|截止|结束|最晚|到$|至|最后", re.I)
 _PAGING = re.compile(
-    r"^(page|pageNum|pageNo|pageSize|pageIndex|page_?size|page_?no|size|limit|offset|cursor|skip|top|start|rows|per_?page|order_?by\w*|sort\w*|isAsc)$", re.I
+    r"^(page|pageNum|pageNo|pageSize|pageIndex|page_?size|page_?no|size|limit|offset|cursor|skip|top"
+    r"|start|rows|per_?page|order_?by\w*|sort\w*|isAsc)$",
+    re.I,
 )
-_PLATE_EXAMPLE = re.compile(r"^[\u4e00-\u9fa5][A-Z][·・]?[A-Z0-9]{5,6}$")
-PLACE = re.compile(r"位置|地点|地址|方位|哪里|location|address|\bwhere\b|place", re.I)
-_DATE_WORDS = re.compile(r"日期|\bdate\b|yyyy-MM-dd", re.I)
-_TIME_WORDS = re.compile(r"时间|\btime\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +99,18 @@ class _Walk:
                     merged.setdefault(key, value)
         return merged
 
-    def object(self, path: Path, schema: Mapping[str, Any], required: bool, when: tuple[tuple[Path, Any], ...]) -> Iterator[Slot]:
+    def object(
+        self, path: Path, schema: Mapping[str, Any], required: bool, when: tuple[tuple[Path, Any], ...]
+    ) -> Iterator[Slot]:
         properties = schema.get("properties")
         needed = schema.get("required")
         needed = needed if isinstance(needed, list) else []
-        for name, below in (properties.items() if isinstance(properties, Mapping) else ()):
+        for name, below in properties.items() if isinstance(properties, Mapping) else ():
             yield from self.value((*path, name), self.resolve(below), required and name in needed, when)
 
-    def value(self, path: Path, schema: dict[str, Any], required: bool, when: tuple[tuple[Path, Any], ...]) -> Iterator[Slot]:
+    def value(
+        self, path: Path, schema: dict[str, Any], required: bool, when: tuple[tuple[Path, Any], ...]
+    ) -> Iterator[Slot]:
         schema, nullable = self._without_null(schema)
         if len(path) > _MAX_DEPTH:
             return
@@ -127,7 +128,12 @@ class _Walk:
             yield slot
 
     def _variants(
-        self, path: Path, schema: Mapping[str, Any], options: list[dict[str, Any]], required: bool, when: tuple[tuple[Path, Any], ...]
+        self,
+        path: Path,
+        schema: Mapping[str, Any],
+        options: list[dict[str, Any]],
+        required: bool,
+        when: tuple[tuple[Path, Any], ...],
     ) -> Iterator[Slot]:
         told = _discriminator(schema, options)
         if told is None:  # nothing tells them apart in words: the first is taken
@@ -139,11 +145,27 @@ class _Walk:
             about = about or str(constant.get("description") or schema.get("description") or "")
             value = constant.get("const", (constant.get("enum") or [None])[0])
             glosses[value] = tuple(
-                dict.fromkeys((*labels.glosses(str(constant.get("description", "")), [value])[value], *labels.parts(str(option.get("title", "")))))
+                dict.fromkeys(
+                    (
+                        *labels.glosses(str(constant.get("description", "")), [value])[value],
+                        *labels.parts(str(option.get("title", ""))),
+                    )
+                )
             )
         zh, en = labels.label(about, told)
         yield Slot(
-            chosen, "enum", {"enum": list(glosses)}, required, False, zh, en, about, tuple(glosses), glosses, when, variant=True
+            chosen,
+            "enum",
+            {"enum": list(glosses)},
+            required,
+            False,
+            zh,
+            en,
+            about,
+            tuple(glosses),
+            glosses,
+            when,
+            variant=True,
         )
         for value, option in zip(glosses, options, strict=False):
             for slot in self.object(path, option, required, (*when, (chosen, value))):
@@ -167,7 +189,9 @@ class _Walk:
                 return self._without_null(schema)[0], True
         return schema, nullable
 
-    def _slot(self, path: Path, schema: dict[str, Any], required: bool, nullable: bool, when: tuple[tuple[Path, Any], ...]) -> Slot:
+    def _slot(
+        self, path: Path, schema: dict[str, Any], required: bool, nullable: bool, when: tuple[tuple[Path, Any], ...]
+    ) -> Slot:
         about = str(schema.get("description") or schema.get("title") or "")
         zh, en = labels.label(about, path[-1], str(schema.get("title") or ""))
         slot = Slot(path, "opaque", schema, required, nullable, zh, en, about, when=when)
@@ -220,52 +244,3 @@ def _discriminator(schema: Mapping[str, Any], options: list[dict[str, Any]]) -> 
         if len(found) == len(options) == len(set(found)):
             return str(name)
     return None
-
-
-def kind_of(name: str, schema: Mapping[str, Any], about: str) -> Kind:
-    """What sort of words fill a value of this schema."""
-    sort, form = schema.get("type"), schema.get("format")
-    pattern = str(schema.get("pattern") or "")
-    if "enum" in schema or "const" in schema:
-        return "enum" if isinstance(schema.get("enum", []), list) else "opaque"
-    if sort == "boolean":
-        return "bool"
-    zh, en = halves(about)
-    label = f"{zh} {en}"
-    identifier = re.search(r"(Id|ID|No|_id|_no|Code)$|^(id|no|code)$", name) or re.search(r"编号|单号|号码$|序号", zh)
-    if sort in ("integer", "number"):
-        if sort == "integer" and (identifier or schema.get("format") == "int64") and not re.search(r"金额|数量|amount|count|cents", label, re.I):
-            return "code"
-        return "integer" if sort == "integer" else "number"
-    if sort not in ("string", None) or schema.get("contentMediaType") or form == "binary":
-        return "opaque"
-    if form == "email" or re.search(r"邮箱|e-?mail", label, re.I):
-        return "email"
-    if form == "date":
-        return "date"
-    if form == "date-time":
-        return "datetime"
-    return _kind_of_text(name, pattern, schema, label, zh, bool(identifier))
-
-
-def _kind_of_text(name: str, pattern: str, schema: Mapping[str, Any], label: str, zh: str, identifier: bool) -> Kind:
-    examples = [str(e) for e in (schema.get("example"), *(schema.get("examples") or ())) if e is not None] if not isinstance(
-        schema.get("examples"), (str, Mapping)
-    ) else [str(schema.get("example"))]
-    if re.fullmatch(r"\^?(\\d|\[0-9\])\{4\}-(\\d|\[0-9\]|\(0)[^ ]{0,30}?\$?", pattern) and "{2}" in pattern and pattern.count("-") - pattern.count("0-9") == 1:
-        return "month"
-    if not pattern and re.search(r"yyyy-?mm(?!-?dd)", label, re.I):
-        return "month"
-    if not pattern and re.search(r"yyyy-mm-dd hh", label, re.I):
-        return "datetime"
-    if not pattern and (_DATE_WORDS.search(label) or (_TIME_WORDS.search(label) and re.search(r"[Tt]ime|date", name))):
-        return "date" if _DATE_WORDS.search(label) else "datetime"
-    if re.match(r"\^?\(?(1\\d|1\[|\\d\{11)", pattern) or re.search(r"手机|电话|phone|mobile", label, re.I):
-        return "phone"
-    if re.search(r"\\u4e00|[\u4e00-\u9fa5]-", pattern) or any(_PLATE_EXAMPLE.match(e) for e in examples) or re.search(r"车牌|licen[cs]e plate", label, re.I):
-        return "plate"
-    if pattern or identifier or schema.get("format") in ("uuid", "ulid"):
-        return "code"
-    if schema.get("format") in ("uri", "uri-reference", "byte", "password"):
-        return "opaque"
-    return "place" if PLACE.search(first_clause(zh)) else "text"

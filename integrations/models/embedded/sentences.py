@@ -14,20 +14,36 @@ from integrations.models.embedded.text import is_chinese
 from schemas.turn import Locale
 
 _SENTENCES: dict[str, tuple[str, str]] = {
-    "greeting": ("您好！我可以帮您：\n{tools}\n请直接告诉我您的需要。", "Hello! I can help you with:\n{tools}\nJust tell me what you need."),
-    "help": ("我可以帮您：\n{tools}\n请直接用一句话告诉我。", "I can help you with:\n{tools}\nJust say it in a sentence."),
+    "greeting": (
+        "您好！我可以帮您：\n{tools}\n请直接告诉我您的需要。",
+        "Hello! I can help you with:\n{tools}\nJust tell me what you need.",
+    ),
+    "help": (
+        "我可以帮您：\n{tools}\n请直接用一句话告诉我。",
+        "I can help you with:\n{tools}\nJust say it in a sentence.",
+    ),
     "who": ("我是这里的智能助手，可以帮您：\n{tools}", "I am the assistant here. I can help you with:\n{tools}"),
     "unclear": (
         "抱歉，这个我帮不上忙。我可以帮您：\n{tools}",
         "Sorry, that is not something I can help with. I can help you with:\n{tools}",
     ),
-    "did_you_mean": ("抱歉，我不太确定您的意思。您是想：\n{tools}", "Sorry, I am not sure what you mean. Would you like to:\n{tools}"),
+    "off_topic": ("抱歉，这个我帮不上忙。", "Sorry, that is not something I can help with."),
+    "did_you_mean": (
+        "抱歉，我不太确定您的意思。您是想：\n{tools}",
+        "Sorry, I am not sure what you mean. Would you like to:\n{tools}",
+    ),
     "thanks": ("不客气，有需要随时告诉我。", "You're welcome. Let me know if you need anything else."),
     "acknowledged": ("好的。有需要随时告诉我。", "All right. Let me know if you need anything."),
-    "dropped": ("好的，已放弃“{title}”，没有提交任何内容。", "All right, I have dropped “{title}”. Nothing was submitted."),
+    "dropped": (
+        "好的，已放弃“{title}”，没有提交任何内容。",
+        "All right, I have dropped “{title}”. Nothing was submitted.",
+    ),
     "nothing_to_cancel": ("好的。目前没有需要取消的操作。", "All right. There is nothing to cancel at the moment."),
     "how_to_cancel": ("如需放弃刚才的操作，请回复“取消”。", "To drop what is waiting for your answer, reply “cancel”."),
-    "how_to_confirm": ("请回复“确认”提交，或回复“取消”放弃。", "Please reply “yes” to submit it or “cancel” to drop it."),
+    "how_to_confirm": (
+        "请回复“确认”提交，或回复“取消”放弃。",
+        "Please reply “yes” to submit it or “cancel” to drop it.",
+    ),
     "cannot": (
         "抱歉，我没能整理好“{title}”所需的内容，请换个说法再试。",
         "Sorry, I could not put together what “{title}” needs. Please put it another way.",
@@ -63,8 +79,9 @@ def title_of(tool: Tool, locale: Locale) -> str:
 
 
 def listed(tools: Sequence[Tool], locale: Locale) -> str:
-    """The tools by their titles, one a line, at most twelve, reads and writes as the catalogue has them."""
-    titles = list(dict.fromkeys(t.title(locale) for t in tools))
+    """The tools by their titles, one a line, at most twelve; those that have examples, if some do."""
+    shown = [t for t in tools if t.examples]
+    titles = list(dict.fromkeys(t.title(locale) for t in (shown if len(shown) >= 3 else tools)))
     rest = len(titles) - _MOST_TOOLS
     lines = [f"• {title}" for title in titles[:_MOST_TOOLS]]
     if rest > 0:
@@ -74,7 +91,8 @@ def listed(tools: Sequence[Tool], locale: Locale) -> str:
 
 def resume(ask: Ask, locale: Locale, facts: Any) -> str:
     """What is still open after something else was answered."""
-    return say("resume", locale, title=title_of(ask.form.tool, locale)) + question(ask.slots, locale, facts)
+    space = "" if locale == "zh" else " "
+    return say("resume", locale, title=title_of(ask.form.tool, locale)) + space + question(ask.slots, locale, facts)
 
 
 def asked(ask: Ask, locale: Locale, facts: Any) -> str:

@@ -1,4 +1,6 @@
-"""What a dialogue is in the middle of, and what it answers with. Data; `dialogue.py` steps it from one sentence to the next."""
+"""What a dialogue is in the middle of, and what it answers with. Data; `dialogue.py` steps it from one sentence
+to the next.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,17 @@ from integrations.models.embedded.schema import Path, Slot
 
 @dataclass(slots=True)
 class Form:
-    """A tool whose arguments are being collected. `recent` are the paths in the order in which they were filled."""
+    """A tool whose arguments are being collected. `recent` are the paths in the order in which they were filled.
+
+    `place` are words for a place that no slot of the tool takes, kept for the text to come.
+    """
 
     tool: Tool
     values: dict[Path, Any]
     asked: tuple[Path, ...] = ()
     recent: list[Path] = field(default_factory=list)
     interruptions: int = 0
+    place: str = ""
 
     def fill(self, path: Path, value: Any) -> None:
         self.values[path] = value

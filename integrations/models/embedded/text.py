@@ -1,4 +1,7 @@
-"""Text as the matcher sees it: halves of bilingual texts, one spelling for one meaning, weighted terms. Next: `schema.py`."""
+"""Text as the matcher sees it: halves of bilingual texts, one spelling for one meaning, weighted terms.
+
+Next: `schema.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,16 @@ _FULL_WIDTH |= {0x3000: 0x20, 0xFF20: 0x40, 0xFF0D: 0x2D, 0xFF0E: 0x2E}
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?|\d+|[\u3400-\u9fff]+")
 # Characters often typed for another of the same sound.
 _CONFUSED = str.maketrans("帐废笼", "账费龙")
+# Slips of the keyboard that hide a date; as long as what they stand for.
+_SLIPS = (("各月", "个月"), ("名天", "明天"), ("后夭", "后天"), ("明夭", "明天"))
 _CANONICAL: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), put)
     for pattern, put in (
-        (r"([上下这本])各月", r"\1个月"),
-        (r"名天", "明天"),
         (r"负([一二三四123])", r"地下\1"),
         (r"(?:了没有?|没有|了没得|没得)[?？。!！\s]*$", "了"),
         (r"(?:还没有?|没有?|尚未|仍未|还未)(?=[\u4e00-\u9fff])", "未"),
+        (r"多久|多长时间", "时长"),
+        (r"客人", "访客"),
         (r"待(?=处理|缴|付|支付|完成)", "未"),
         (r"已经", "已"),
         (r"(?<!提)(?<!成)交(?!通|给|流|互)", "缴"),
@@ -27,29 +32,56 @@ _CANONICAL: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _STOP = re.compile(
-    r"我想要?|我要|我们|帮我|帮忙|帮|麻烦|请问|请|一下子?|看看|看一看|看下|查看|查询|查一查|查下|查|看|问|告诉我|给我|我家|我的|我|你们|你|您|他|她|的话|的|了|吗|嘛|么|呢|啊|呀|哦|吧|啦|哈|是不是|是|有没有|还有|还|有|在|要|想"
-    r"|多少钱?|什么|怎么样?|哪些|哪里|哪|几|现在|目前|这个?|那个?|这张|那张|个|和|就|都|也|先|来|去|把|被|让|能不能|可以|能|会|得|着|过|到|从|给|跟|对|很|太|再|一张|某"
+    r"我想要?|我要|我们|帮我|帮忙|帮|麻烦|请问|请|一下子?|看看|看一看|看下|查看|查询|查一查|查下|查|看"
+    r"|问|告诉我|给我|我家|我的|我|你们|你|您|他|她|的话|的|了|吗|嘛|么|呢|啊|呀|哦|吧|啦|哈|是不是|是"
+    r"|有没有|还有|还|有|在|要|想"
+    r"|多少钱?|什么|怎么样?|哪些|哪里|哪|几|现在|目前|这个?|那个?|这张|那张|个|和|就|都|也|先|来|去|把"
+    r"|被|让|能不能|可以|能|会|得|着|过|到|从|给|跟|对|很|太|再|一张|某"
 )
-_STOP_EN = frozenset(
-    "a an the i me my we our you your he his she her it its is are was were be been do does did have has had can could will would should"
-    " shall may might to of for in on at by with from and or as this that these those there here please pls want need like get got show"
-    " give tell let what which who when where why how any some all so much many now right just im ve ll d s t re up about me out ok okay"
-    " if not one".split()
+_STOP_WORDS = (
+    "a an the i me my we our you your he his she her it its is are was were be been do does did have has"
+    " had can could will would should shall may might to of for in on at by with from and or as this that"
+    " these those there here please pls want need like get got show give tell let what which who when"
+    " where why how any some all so much many now right just im ve ll d s t re up about me out ok okay if"
+    " not one anything everything something anyone someone"
 )
-_IRREGULAR = {"paid": "pay", "paying": "pay", "payment": "pay", "payments": "pay", "bought": "buy", "broke": "broken", "broken": "broken"}
+_STOP_EN = frozenset(_STOP_WORDS.split())
+# Everyday words that mean the same.
+_SAME = {
+    "car": "vehicle", "auto": "vehicle", "add": "register", "owe": "due", "owed": "due", "owing": "due",
+    "outstanding": "due",
+    "arrears": "due", "elevator": "lift", "guest": "visitor", "friend": "visitor", "faucet": "tap", "spot": "space",
+    "place": "space", "apartment": "home", "flat": "home", "mobile": "phone", "cellphone": "phone", "charge": "fee",
+    "cost": "fee", "ac": "conditioner", "ticket": "order",
+}  # fmt: skip
+_IRREGULAR = {
+    "paid": "pay",
+    "paying": "pay",
+    "payment": "pay",
+    "payments": "pay",
+    "bought": "buy",
+    "broke": "broken",
+    "broken": "broken",
+}
 
 
 def normalise(text: str) -> str:
     """Full-width letters, digits and signs as ASCII, one character for one: positions stay."""
-    return text.translate(_FULL_WIDTH)
+    text = text.translate(_FULL_WIDTH)
+    for wrong, right in _SLIPS:
+        text = text.replace(wrong, right)
+    return text
 
 
 def halves(text: str) -> tuple[str, str]:
     """The Chinese and the English half of "中文 / English"; a text in one language is both halves."""
     first, separator, second = text.partition(" / ")
-    if not separator or bool(HAN.search(first)) == bool(HAN.search(second)):
+    chinese = [bool(HAN.search(half)) for half in (first, second)]
+    if all(chinese):  # an example in the other script decides nothing: the first letter does
+        chinese = [bool(re.match(r"\W*[\u3400-\u9fff]", half)) for half in (first, second)]
+    if not separator or chinese[0] == chinese[1]:
         return text, text
-    return (first.strip(), second.strip()) if HAN.search(first) else (second.strip(), first.strip())
+    return (first.strip(), second.strip()) if chinese[0] else (second.strip(), first.strip())
 
 
 def canonical(text: str) -> str:
@@ -61,14 +93,18 @@ def canonical(text: str) -> str:
 
 
 def stem(word: str) -> str:
-    """A light English stem: bills → bill, leaking → leak, paid → pay."""
+    """A light English stem: rooms → room, leaking → leak, paid → pay."""
     word = word.removesuffix("'s")
+    if word in _SAME:
+        return _SAME[word]
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     for ending, put in (("ies", "y"), ("sses", "ss"), ("ings", ""), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "us", "is")):
             word = word[: len(word) - len(ending)] + put
             break
+    if word in _SAME:
+        return _SAME[word]
     return word.removesuffix("e") if len(word) > 4 else word
 
 
@@ -78,7 +114,9 @@ def words_of_name(name: str) -> str:
 
 
 def terms(text: str, *, query: bool = False) -> dict[str, float]:
-    """Weighted terms: Chinese pairs (1.0) and single characters (0.25), English stems (1.0). A query loses its filler."""
+    """Weighted terms: Chinese pairs (1.0) and single characters (0.25), English stems (1.0). A query loses its
+    filler.
+    """
     text = canonical(text)
     if query:
         text = _STOP.sub(" ", text)
@@ -88,7 +126,8 @@ def terms(text: str, *, query: bool = False) -> dict[str, float]:
             for i, character in enumerate(word):
                 found[character] = max(found.get(character, 0.0), 0.6 if len(word) == 1 else 0.25)
                 if i:
-                    found[word[i - 1 : i + 1]] = 1.0
+                    # in either order: 洗衣 and 衣洗 are the same matter
+                    found["".join(sorted(word[i - 1 : i + 1]))] = 1.0
         elif not word.isdigit() and word not in _STOP_EN:
             found[stem(word)] = 1.0
     return found

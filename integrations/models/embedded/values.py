@@ -1,4 +1,6 @@
-"""What one slot can take from a sentence, by the slot's kind. Pure functions; `extract.py` asks them for a whole tool."""
+"""What one slot can take from a sentence, by the slot's kind. Pure functions; `extract.py` asks them for a
+whole tool.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +34,7 @@ class Asking:
     """How a slot is asked of a sentence. `asked`: the resident was just asked for it; `only`: for it alone."""
 
     spans: Spans
+    heard: enums.Heard
     now: datetime
     past: bool
     asked: bool = False
@@ -46,16 +49,15 @@ def read(slot: Slot, asking: Asking) -> Found | None:
     found = reader(slot, asking) if reader else None
     if found is None:
         return None
-    if slot.many:
-        return found if asking.accepts(found.value) else None
     return found if asking.accepts(found.value) else None
 
 
 def _enum(slot: Slot, asking: Asking) -> Found | None:
     if slot.variant and not asking.asked:
-        value = enums.best(asking.spans.text, slot)
+        value = enums.best(asking.heard, slot)
     else:
-        value = enums.best(asking.spans.text, slot, loosely=asking.only or (asking.asked and len(asking.spans.text) <= 12))
+        loosely = asking.only or (asking.asked and len(asking.spans.text) <= 12)
+        value = enums.best(asking.heard, slot, loosely=loosely)
     return None if value is None else Found(value, 0, 0)
 
 
@@ -97,7 +99,12 @@ def _code(slot: Slot, asking: Asking) -> Found | None:
     for span in asking.spans.codes:
         for word in dict.fromkeys((span.value.upper(), span.value)):
             if whole:
-                if word.isdecimal() and (len(word) >= 6 or asking.asked) and len(word) < 25 and asking.accepts(int(word)):
+                if (
+                    word.isdecimal()
+                    and (len(word) >= 6 or asking.asked)
+                    and len(word) < 25
+                    and asking.accepts(int(word))
+                ):
                     return Found(int(word), span.start, span.end)
             elif (pattern or asking.only or _looks(word, slot)) and asking.accepts(word):
                 return Found(word, span.start, span.end)
@@ -127,12 +134,18 @@ def _number(slot: Slot, asking: Asking) -> Found | None:
     if not fitting and (asking.only or (asking.asked and asking.rivals <= 1)):
         fitting = [n for n in asking.spans.numbers if not n.unit] or list(asking.spans.numbers)
     if not fitting and "star" in families and not asking.asked:
-        fitting = [n for n in asking.spans.numbers if not n.unit and re.search(r"[给打评]|rate|score", asking.spans.text[: n.start])]
+        fitting = [
+            n
+            for n in asking.spans.numbers
+            if not n.unit and re.search(r"[给打评]|rate|score", asking.spans.text[: n.start])
+        ]
     for number in fitting:
         value = number.value
         if number.unit == "money" and re.search(r"（分）|\(分\)|\bfen\b|\bcents\b|以分", slot.about):
             value *= 100
-        plain: int | float | None = int(value) if value == value.to_integral_value() else None if slot.kind == "integer" else float(value)
+        plain: int | float | None = (
+            int(value) if value == value.to_integral_value() else None if slot.kind == "integer" else float(value)
+        )
         if plain is not None and asking.accepts(plain):
             return Found(plain, number.start, number.end)
     return None
@@ -173,7 +186,9 @@ def _moment(slot: Slot, asking: Asking) -> Found | None:
         at = datetime.combine(when.first, clock.at if clock else time(0), asking.now.tzinfo)
     plain = re.search(r"yyyy-MM-dd HH:mm(:ss)?", slot.about)
     if slot.schema.get("format") != "date-time" and (plain or slot.kind == "datetime"):
-        return Found(at.strftime("%Y-%m-%d %H:%M:%S" if not plain or plain[1] else "%Y-%m-%d %H:%M"), when.start, when.end)
+        return Found(
+            at.strftime("%Y-%m-%d %H:%M:%S" if not plain or plain[1] else "%Y-%m-%d %H:%M"), when.start, when.end
+        )
     return Found(at.isoformat(), when.start, when.end)
 
 
@@ -235,7 +250,9 @@ def _text(slot: Slot, asking: Asking) -> Found | None:
 
 
 def complaint(text: str, summary: str) -> str | None:
-    """The clauses in which something does not work, in the resident's own words; None where nothing in particular is named."""
+    """The clauses in which something does not work, in the resident's own words; None where nothing in
+    particular is named.
+    """
     kept: list[str] = []
     for clause in re.split(r"[，,。；;！!？?\n]|(?<=[a-z])\.\s", text):
         clause = _bare(clause, summary)
@@ -259,5 +276,6 @@ def _bare(clause: str, summary: str) -> str:
 
 _READERS: dict[str, Callable[[Slot, Asking], Found | None]] = {
     "enum": _enum, "bool": _bool, "email": _email, "phone": _phone, "plate": _plate, "code": _code, "number": _number,
-    "integer": _number, "date": _day, "datetime": _moment, "month": _month, "window": _window, "place": _place, "text": _text,
+    "integer": _number, "date": _day, "datetime": _moment, "month": _month, "window": _window, "place": _place,
+    "text": _text,
 }  # fmt: skip

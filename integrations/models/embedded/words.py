@@ -10,29 +10,38 @@ import re
 # What a sentence asks for, by its verb. A tool's class is found with the same lists in its own summary.
 VERBS: dict[str, re.Pattern[str]] = {
     "lookup": re.compile(
-        r"查|看看|看下|看一|我看|想看|要看|问|多少|多久|几[个张笔点天次号]|哪|什么|有没有|还有|还剩|剩多少|有[^，,]*[吗么嘛]|吗|怎么样|咋样|进度|进展|明细|详情|记录|流水|历史|列表|清单"
+        r"查|看看|看下|看一|我看|想看|要看|问|多少|多久|几[个张笔点次号]|哪|什么|有没有|还有|还剩|剩多少"
+        r"|有[^，,]*[吗么嘛]|吗|怎么样|咋样|进度|进展|明细|详情|记录|流水|历史|列表|清单"
         r"|了没|没有[?？]?$|没得|欠|为什么"
-        r"|\b(show|list|what|whats|what's|how|when|where|which|any|is there|are there|do i|did i|have i|was|check|find|look|see|view|status"
+        r"|\b(show|list|what|whats|what's|how|when|where|which|any|is there|are there|do i|did i|have i"
+        r"|was|check|find|look|see|view|status"
         r"|history|details?|breakdown|get|query|search|download|tell me|owe)\b",
         re.I,
     ),
     "create": re.compile(
-        r"申请|登记|注册|绑定|添加|加[进上到]|增加|新增|提交|上报|预约|约|预定|预订|订|定[个一]|办|开通|开[张具票发]|开个|开一|留[个一]|安排|报(?!告|修单|修[进列记处])|建立|发起|创建|补充|上传"
-        r"|\b(register|add|bind|book|reserve|apply|request|submit|create|order|hold|arrange|open|report|upload|need|make|schedule|issue"
+        r"申请|登记|注册|绑定|添加|加[进上到]|增加|新增|提交|上报|预约|约|预定|预订|订|定[个一]|办|开通"
+        r"|开[张具票发]|开个|开一|留[个一]|安排|报(?!告|.单|.[进列记处])|建立|发起|创建|补充|上传"
+        r"|\b(register|add|bind|book|reserve|apply|request|submit|create|order|hold|arrange|open|report"
+        r"|upload|need|want|i'd like|make|schedule|issue"
         r"|sign up)\b",
         re.I,
     ),
-    "pay": re.compile(r"(?<!提)(?<!成)交(?!通|给|流|互)|缴|付|充值|结清|结账|买单|\b(pay|settle|top up|recharge)\b", re.I),
+    "pay": re.compile(
+        r"(?<!提)(?<!成)交(?!通|给|流|互)|缴|付|充值|结清|结账|买单|\b(pay|settle|top up|recharge)\b", re.I
+    ),
     "cancel": re.compile(
-        r"取消|撤销|撤回|撤了|删|退[掉订款]|解绑|解除|作废|注销|不用.{0,3}了|不要了|不需要|\b(cancel|withdraw|delete|remove|unbind|revoke|call off|undo)\b",
+        r"取消|撤销|撤回|撤了|删|退[掉订款]|解绑|解除|作废|注销|不用.{0,3}了|不要了|不需要|\b(cancel"
+        r"|withdraw|delete|remove|unbind|revoke|call off|undo)\b",
         re.I,
     ),
     "change": re.compile(
-        r"修改|更改|改[成到为期约签个下一]|变更|调整|换[成到个]|推迟|延后|提前到|\b(change|reschedule|update|modify|move|postpone|edit|shift)\b",
+        r"修改|更改|改[成到为期约签个下一]|变更|调整|换[成到个]|推迟|延后|提前到|\b(change|reschedule"
+        r"|update|modify|move|postpone|edit|shift)\b",
         re.I,
     ),
     "rate": re.compile(
-        r"评价|打分|评分|点评|好评|差评|[给打]\D{0,6}[一二三四五六七八九十\d]+\s*[星分颗]|[一二三四五]星|\d\s*[星分]|\b(rate|rating|review|stars?|feedback|score)\b",
+        r"评价|打分|评分|点评|好评|差评|[给打]\D{0,6}[一二三四五六七八九十\d]+\s*[星分颗]|[一二三四五]星"
+        r"|\d\s*[星分]|\b(rate|rating|review|stars?|feedback|score)\b",
         re.I,
     ),
     "extend": re.compile(r"续|延长|延期|\b(renew|renewal|extend|prolong)\b", re.I),
@@ -40,9 +49,12 @@ VERBS: dict[str, re.Pattern[str]] = {
 
 # A sentence that says that something does not work.
 FAULT = re.compile(
-    r"坏|漏|堵|断|裂|爆|掉[了下]|松[了动]|锈|卡[住死]|跳闸|失灵|故障|异响|异味|渗|溢|脱落|短路|冒[烟水]|死机|闪|碎|破|没[水电气网]|停[水电气]"
-    r"|[\u4e00-\u9fff]不(?:了|着|开|上|动|出|下|亮|响|转|热|冷|通|灵|停|清|准|稳|住|工作|制|启动|能用|好使|见)|不(?:亮|响|转|热|冷|通|灵|制冷|制热|好用|能用|工作|运转|启动)"
-    r"|\b(broke|broken|leak\w*|stuck|dead|won'?t|doesn'?t|isn'?t|not work\w*|can'?t open|went out|is out|out of order|fail\w*|fault\w*"
+    r"坏|漏|堵|断|裂|爆|掉[了下]|松[了动]|锈|卡[住死]|跳闸|失灵|故障|异响|异味|渗|溢|脱落|短路"
+    r"|冒[烟水]|死机|闪|碎|破|没[水电气网]|停[水电气]"
+    r"|[\u4e00-\u9fff]不(?:了|着|开|上|动|出|下|亮|响|转|热|冷|通|灵|停|清|准|稳|住|工作|制|启动|能用"
+    r"|好使|见)|不(?:亮|响|转|热|冷|通|灵|制冷|制热|好用|能用|工作|运转|启动)"
+    r"|\b(broke|broken|leak\w*|stuck|dead|won'?t|doesn'?t|isn'?t|not work\w*|can'?t open|went out"
+    r"|is out|out of order|fail\w*|fault\w*"
     r"|block\w*|clog\w*|flicker\w*|crack\w*|burst|jammed|smell\w*|noisy|dripping|drips?|overflow\w*|damaged)\b",
     re.I,
 )
@@ -50,7 +62,7 @@ FAULT = re.compile(
 REPORT = re.compile(r"故障|坏了|损坏|问题上报|报障|\b(broken|fault|faulty|defect|out of order|problem)\b", re.I)
 
 QUESTION = re.compile(
-    r"[?？]|吗|呢|多少|多久|几[个张笔点天次]|哪|什么|怎么|咋|为什么|了没|没有$|没得"
+    r"[?？]|吗|呢|多少|多久|几[个张笔点次]|哪|什么|怎么|咋|为什么|了没|没有$|没得"
     r"|^\s*(what|how|when|where|which|who|why|is|are|do|does|did|any|was|were|have|has)\b",
     re.I,
 )
@@ -64,27 +76,33 @@ WHY = re.compile(r"为什么|为啥|怎么办|怎么回事|\bwhy\b|\bhow come\b"
 
 CANCEL = re.compile(
     r"^(那|那就|还是|嗯|哦|唉|呃|ok|okay|please|oh|well|no)?[,，\s]*"
-    r"(算了.{0,6}|不用了.{0,4}|不用|不要了.{0,4}|不需要了?|取消|取消吧|取消了|先?不.{1,4}了|放弃.{0,3}|不弄了|不必了|没事了|下次再说|以后再说"
+    r"(算了.{0,6}|不用了.{0,4}|不用|不要了.{0,4}|不需要了?|取消|取消吧|取消了|先?不.{1,4}了|放弃.{0,3}"
+    r"|不弄了|不必了|没事了|下次再说|以后再说"
     r"|cancel( (it|that|this))?|never ?mind|forget( about)? it|stop|no thanks?( you)?|not now|drop it|leave it"
     r"|(i )?(don'?t|do not) (want|need) (it|that|this)?( any ?more)?|quit|abort)[吧了啦呀。.!！~\s]*$",
     re.I,
 )
 YES = re.compile(
-    r"^(嗯+|好+的?|好呀|好吧|可以|行|是的?|对的?|没错|确认.{0,3}|确定.{0,3}|同意|提交吧?|ok(ay)?|yes+|yeah|yep|sure|confirm\w*|right|correct|fine|go ahead)"
+    r"^(嗯+|好+的?|好呀|好吧|可以|行|是的?|对的?|没错|确认.{0,3}|确定.{0,3}|同意|提交吧?|ok(ay)?|yes+"
+    r"|yeah|yep|sure|confirm\w*|right|correct|fine|go ahead)"
     r"[吧啦呀的。.!！~\s]*$",
     re.I,
 )
 CORRECTION = re.compile(
-    r"^(不对|不是|错了|说错了|弄错了|等等|等一下|更正|应该是|改成|改为|改到|改一下|换成|no[,，]|not |actually|sorry|wrong|i meant?|correction|make (it|that)"
+    r"^(不对|不是|错了|说错了|弄错了|等等|等一下|更正|应该是|改成|改为|改到|改一下|换成|no[,，]|not "
+    r"|actually|sorry|wrong|i meant?|correction|make (it|that)"
     r"|change (it|that|the \w+) to|rather|instead)[,，。:：、\s]*",
     re.I,
 )
 CORRECTION_FILLER = re.compile(
-    r"^(说错了|错了|我是说|应该|应当|应该是|是|改成|改为|改到|换成|我说的是|i meant?|it'?s|it is|it should be|to|should be|make it|the|no)[,，:：\s]*", re.I
+    r"^(说错了|错了|我是说|应该|应当|应该是|是|改成|改为|改到|换成|我说的是|i meant?|it'?s|it is"
+    r"|it should be|to|should be|make it|the|no)[,，:：\s]*",
+    re.I,
 )
 ANY = re.compile(
     r"随便|都可以|都行|都好|任何时间|任意|不限|无所谓|随时|尽快|越快越好|没有?要求|看你们|"
-    r"\b(any ?time|whenever|no preference|any(thing)?( is)? (fine|ok|okay)|doesn'?t matter|don'?t (mind|care)|as soon as possible|asap|flexible)\b",
+    r"\b(any ?time|whenever|no preference|any(thing)?( is)? (fine|ok|okay)|doesn'?t matter"
+    r"|don'?t (mind|care)|as soon as possible|asap|flexible)\b",
     re.I,
 )
 FOLLOW = re.compile(r"^(那么?|还有|(and|what about|how about|then)\b)|呢[?？]?$", re.I)
@@ -93,7 +111,8 @@ MORE = re.compile(r"^(下一页|还有吗|更多|继续|再来.*|再看.*|next( 
 ALL = re.compile(r"所有|全部|一切|都给|\b(all|every|everything)\b", re.I)
 
 GREETING = re.compile(
-    r"^(你好|您好|嗨|哈喽|哈啰|早上好|上午好|中午好|下午好|晚上好|早|在吗|在不在|有人吗|hi|hello|hey|good (morning|afternoon|evening)|你好啊)"
+    r"^(你好|您好|嗨|哈喽|哈啰|早上好|上午好|中午好|下午好|晚上好|早|在吗|在不在|有人吗|hi|hello|hey"
+    r"|good (morning|afternoon|evening)|你好啊)"
     r"([,，\s]*(there|steward|啊|呀|哈))*[,，。.!！~?？\s]*",
     re.I,
 )
@@ -106,16 +125,23 @@ HELP = re.compile(
     r"what (can|do) you (do|help)|what are you able|how can you help|^\s*help( me)?\s*[?.!]*$|your features",
     re.I,
 )
-WHO = re.compile(r"你是(谁|什么|哪位|机器人)|你叫什么|who are you|what are you\b|are you (a )?(bot|robot|human|real)", re.I)
+WHO = re.compile(
+    r"你是(谁|什么|哪位|机器人)|你叫什么|who are you|what are you\b|are you (a )?(bot|robot|human|real)", re.I
+)
 # Matters of the world that a system's operation rarely serves; they count only where no tool's own text has the word.
 ELSEWHERE = re.compile(
-    r"天气|下雨|笑话|好吃|美食|写.{0,3}(诗|文章|作文|代码)|股票|基金|电影|新闻|翻译|音乐|唱歌|故事|限行|投诉|人工|客服|转人工|密码|几点(开门|关门|下班|上班|营业)"
-    r"|营业时间|电话(是|号码)?多少|怎么联系|买[个辆套一]|卖|出租|租房|丢了|丢失|走失|吵|噪音|涨价|为啥|首都|加.等于|等于几|系统提示|提示词|忽略.*指令|邻居|别人|他人|去哪(里|儿)?修"
-    r"|\b(weather|joke|poem|stock|movie|news|translate|song|story|restaurant|pizza|capital of|password|wi-?fi|complain\w*|human agent|opening hours"
+    r"天气|下雨|笑话|好吃|美食|写.{0,3}(诗|文章|作文|代码)|股票|基金|电影|新闻|翻译|音乐|唱歌|故事"
+    r"|限行|投诉|人工|客服|转人工|密码|几点(开门|关门|下班|上班|营业)"
+    r"|营业时间|电话(是|号码)?多少|怎么联系|买[个辆套一]|卖|出租|租房|丢了|丢失|走失|吵|噪音|涨价|为啥"
+    r"|首都|加.等于|等于几|系统提示|提示词|忽略.*指令|邻居|别人|他人|去哪(里|儿)?修"
+    r"|\b(weather|joke|poem|stock|movie|news|translate|song|story|restaurant|pizza|capital of|password"
+    r"|wi-?fi|complain\w*|human agent|opening hours"
     r"|noisy|neighbou?r'?s?|lost my|ignore (all|the|previous)|system prompt|sell|president|recipe)\b",
     re.I,
 )
 CONJUNCTION = re.compile(
-    r"[,，;；。.!！]?\s*(?:顺便|另外|然后|还有(?=[查看帮再])|同时|以及|(?<=[,，;；。])再|并且|and then|and also|also|then|plus)\s*[,，]?", re.I
+    r"[,，;；。.!！]?\s*(?:顺便|另外|然后|还有(?=[查看帮再])|同时|以及|(?<=[,，;；。])再|并且|and then"
+    r"|and also|also|then|plus)\s*[,，]?",
+    re.I,
 )
 NOTHING_SUBJECT = re.compile(r"^(东西|家里东西|有东西|有个东西|什么|something|thing|it|stuff)?(is|has|are)?$", re.I)

@@ -255,7 +255,7 @@ VARIANTS: dict[str, tuple[bytes, Expected]] = {
         ("", [("call_a", "getBills", '{"fen":1000000}')], "tool_calls"),
     ),
     "pieces_that_begin_like_the_whole_are_not_cumulative": (
-        body(HEAD, *(piece(arguments=part) for part in ('{"', '{"', ":1}"))),
+        body(HEAD, *(piece(arguments=part) for part in ('{"', '{":1}'))),
         ("", [("call_a", "getBills", '{"{":1}')], "tool_calls"),
     ),
     "arguments_as_object": (

@@ -1,0 +1,137 @@
+"""An upstream of a test's own on a real socket: answers byte for byte as told, and remembers what arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as it came over the wire. `headers` keep their order; names are lower-case."""
+
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return next((value for known, value in self.headers if known == name.lower()), None)
+
+
+Play = Callable[[Received, asyncio.StreamWriter], Awaitable[None]]
+
+
+def answer(body: Any = None, status: int = 200, content_type: str = "application/json", **headers: str) -> Play:
+    """A whole answer. `body` is JSON unless it is bytes or text; `_` in a header's name stands for `-`."""
+    data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    data = b"" if body is None else data
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(data)}"]
+    if content_type:
+        lines.append(f"Content-Type: {content_type}")
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return raw("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
+
+
+def raw(data: bytes, *, close: bool = False) -> Play:
+    """These bytes, then the connection's end if asked."""
+
+    async def play(_: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        await writer.drain()
+        if close:
+            writer.close()
+
+    return play
+
+
+def hang_up() -> Play:
+    """The request was read whole; the connection ends without an answer."""
+    return raw(b"", close=True)
+
+
+def reset() -> Play:
+    """The request was read whole; the connection is reset."""
+
+    async def play(_: Received, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    return play
+
+
+def silence() -> Play:
+    """No answer ever."""
+
+    async def play(_: Received, __: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(3600)
+
+    return play
+
+
+def drip(head: bytes, piece: bytes, every_s: float) -> Play:
+    """A head, then one piece after the other for ever."""
+
+    async def play(_: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while not writer.is_closing():
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(every_s)
+
+    return play
+
+
+@dataclass
+class RawUpstream:
+    """`async with RawUpstream([...]) as upstream:`; the plays are used up one by one, the last one again and again."""
+
+    plays: list[Play]
+    requests: list[Received] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        try:
+            while not writer.is_closing():
+                received = await _read(reader)
+                self.requests.append(received)
+                play = self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]
+                await play(received, writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client left, or the test is over
+        finally:
+            writer.transport.abort()
+
+
+async def _read(reader: asyncio.StreamReader) -> Received:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.split("\r\n")[:-2]
+    method, target, _ = first.split(" ", 2)
+    headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+    length = int(next((value for name, value in headers if name == "content-length"), "0"))
+    return Received(method, target, headers, await reader.readexactly(length))

@@ -1,0 +1,215 @@
+"""The turn runner: one turn at a time, one waits, every accepted turn has its terminal (protocol, rules 1, 5, 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from agent.turns import TurnRunner
+from integrations.stores.memory import MemoryApprovals
+from integrations.stores.memory_log import MemoryLog
+from schemas.conversation import Conversation
+from schemas.errors import FrameRefused
+from schemas.tool import ToolCall
+from tests.support.fakes import (
+    ZONE,
+    FakeTool,
+    FakeToolset,
+    ScriptedModel,
+    Step,
+    budgets,
+    clock,
+    ids,
+    tool_results,
+    well_formed,
+)
+
+
+class House:
+    """A runner with its log, and what is needed to wait for it."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.model, self.log, self.approvals = ScriptedModel(*steps), MemoryLog(1000, 10), MemoryApprovals(10)
+        self.runner = TurnRunner(
+            model=self.model,
+            log=self.log,
+            approvals=self.approvals,
+            budgets=budgets(),
+            new_id=ids(),
+            clock=clock,
+            zone=ZONE,
+        )
+        self.conversation = Conversation("c1", "anna")
+        self.toolset = FakeToolset({"order": FakeTool(effect="write"), "look": FakeTool()})
+
+    def accept(self, query: str, conversation: Conversation | None = None) -> str:
+        return self.runner.accept(conversation or self.conversation, query, "en", self.toolset.who, self.toolset)
+
+    def frames(self, conversation_id: str = "c1") -> list[dict[str, Any]]:
+        return [json.loads(entry.text) for entry in self.log.after(conversation_id, 0)]
+
+    def terminals(self, conversation_id: str = "c1") -> list[tuple[str, str]]:
+        """Turn id and outcome or code of every terminal, in order."""
+        return [
+            (frame["turn_id"], frame.get("code") or frame["data"]["outcome"])
+            for frame in self.frames(conversation_id)
+            if frame["type"] == "error" or (frame["type"] == "status" and frame["status"] == "completed")
+        ]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():
+                await asyncio.sleep(0)
+
+
+def whole(frames: Sequence[dict[str, Any]], turn_id: str) -> bool:
+    """Whether a turn's frames obey rule 1."""
+    mine = [frame for frame in frames if frame["turn_id"] == turn_id]
+    ends = [f["type"] == "error" or (f["type"] == "status" and f["status"] == "completed") for f in mine]
+    chunks = [frame["is_final"] for frame in mine if frame["type"] == "chunk"]
+    closed_once = not chunks or chunks == [False] * (len(chunks) - 1) + [True]
+    begins = mine[0]["type"] == "status" and mine[0]["status"] == "thinking"
+    return begins and ends == [False] * (len(mine) - 1) + [True] and closed_once
+
+
+async def test_a_turn_runs_to_its_terminal() -> None:
+    """Accepted at once, its frames in the log."""
+    house = House(["Hello"])
+    turn_id = house.accept("hi")
+    await house.until(lambda: len(house.terminals()) == 1)
+    assert house.terminals() == [(turn_id, "success")]
+    assert whole(house.frames(), turn_id)
+
+
+async def test_a_second_query_waits_and_a_third_is_busy() -> None:
+    """Rule 8: one runs, one waits, a further one is refused and changes nothing."""
+    gate = asyncio.Event()
+    house = House(["one", gate], ["two"])
+    first, second = house.accept("a"), house.accept("b")
+    with pytest.raises(FrameRefused) as refused:
+        house.accept("c")
+    assert refused.value.code == "busy"
+    await house.until(lambda: len(house.frames()) >= 2)
+    assert {frame["turn_id"] for frame in house.frames()} == {first}
+    gate.set()
+    await house.until(lambda: len(house.terminals()) == 2)
+    assert house.terminals() == [(first, "success"), (second, "success")]
+    roles = [(message["role"], message["content"]) for message in house.conversation.messages]
+    assert roles == [("user", "a"), ("assistant", "one"), ("user", "b"), ("assistant", "two")]
+
+
+async def test_frames_of_two_turns_never_mix() -> None:
+    """The waiting turn's first frame comes after the running one's terminal."""
+    house = House(["one"], ["two"])
+    first, second = house.accept("a"), house.accept("b")
+    await house.until(lambda: len(house.terminals()) == 2)
+    order = [frame["turn_id"] for frame in house.frames()]
+    assert order == sorted(order, key=[first, second].index)
+
+
+async def test_two_conversations_run_side_by_side() -> None:
+    """A hanging turn of one holds nobody else up."""
+    gate = asyncio.Event()
+    house = House([gate], ["two"])
+    house.accept("a")
+    await house.until(lambda: len(house.model.requests) == 1)
+    house.accept("b", Conversation("c2", "bert"))
+    await house.until(lambda: len(house.terminals("c2")) == 1)
+    assert house.terminals() == []
+    gate.set()
+    await house.until(lambda: len(house.terminals()) == 1)
+
+
+async def test_after_a_turn_the_conversation_is_free_again() -> None:
+    """Ten turns, one after another, each with one terminal and the seq gapless."""
+    house = House(*([f"answer {number}"] for number in range(10)))
+    turns = []
+    for number in range(10):
+        turns.append(house.accept(f"query {number}"))
+        await house.until(lambda: len(house.terminals()) == len(turns))
+    assert [turn for turn, _ in house.terminals()] == turns
+    assert [frame["seq"] for frame in house.frames()] == list(range(1, len(house.frames()) + 1))
+
+
+async def test_close_ends_running_and_waiting_turns_with_turn_interrupted() -> None:
+    """Both turns existed from acceptance on, so both have `thinking` and one terminal; the open bubble is closed."""
+    house = House(["half an ans", asyncio.Event()])
+    first, second = house.accept("a"), house.accept("b")
+    await house.until(lambda: len(house.frames()) >= 2)
+    await house.runner.close()
+    assert house.terminals() == [(first, "turn_interrupted"), (second, "turn_interrupted")]
+    assert whole(house.frames(), first)
+    assert whole(house.frames(), second)
+    assert well_formed(house.conversation.messages)
+
+
+async def test_close_ends_a_turn_that_has_not_begun() -> None:
+    """Accepted and closed in one breath: still its terminal."""
+    house = House(["never"])
+    turn_id = house.accept("a")
+    await house.runner.close()
+    assert [turn for turn, _ in house.terminals()] == [turn_id]
+    assert whole(house.frames(), turn_id)
+
+
+async def test_after_close_no_turn_is_taken() -> None:
+    """`shutting_down`, which a client may retry elsewhere."""
+    house = House()
+    await house.runner.close()
+    with pytest.raises(FrameRefused) as refused:
+        house.accept("a")
+    assert refused.value.code == "shutting_down"
+
+
+async def test_close_in_the_middle_of_a_tool_call_leaves_a_well_formed_history() -> None:
+    """The call under way gets a result that says it failed."""
+    never, reached = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: Any) -> Any:
+        reached.set()
+        await never.wait()
+
+    house = House([ToolCall("call1", "look", "{}")])
+    house.toolset.tools["look"].result = hang
+    turn_id = house.accept("a")
+    await reached.wait()
+    await house.runner.close()
+    assert house.terminals() == [(turn_id, "turn_interrupted")]
+    assert well_formed(house.conversation.messages)
+    assert [result["ok"] for result in tool_results(house.conversation.messages)] == [False]
+
+
+async def test_a_defect_ends_its_turn_with_internal_and_a_reference() -> None:
+    """The next turn of the conversation runs as if nothing had been."""
+    house = House([ZeroDivisionError("a defect")], ["fine"])
+    first, second = house.accept("a"), house.accept("b")
+    await house.until(lambda: len(house.terminals()) == 2)
+    assert house.terminals() == [(first, "internal"), (second, "success")]
+    error = next(frame for frame in house.frames() if frame["type"] == "error")
+    assert "reference" in error["content"]
+    assert "defect" not in error["content"]
+
+
+async def test_a_waiting_yes_is_no_yes_to_what_the_running_turn_shows() -> None:
+    """Query and 确认 sent in one breath: the write is parked and shown twice, and never sent."""
+    house = House([ToolCall("call1", "order", "{}")])
+    house.accept("order")
+    house.accept("确认")
+    await house.until(lambda: len(house.terminals()) == 2)
+    assert [outcome for _, outcome in house.terminals()] == ["approval", "approval"]
+    assert house.toolset.sent == []
+    house.accept("确认")
+    await house.until(lambda: len(house.terminals()) == 3)
+    assert len(house.toolset.sent) == 1
+
+
+async def test_half_a_character_from_the_model_does_not_end_the_turn() -> None:
+    """Half a surrogate pair cannot be sent; U+FFFD stands in its place."""
+    house = House(["a\ud800b"])
+    house.accept("x")
+    await house.until(lambda: len(house.terminals()) == 1)
+    assert [frame["content"] for frame in house.frames() if frame["type"] == "chunk"] == ["a�b", ""]

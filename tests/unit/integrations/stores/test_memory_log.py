@@ -1,0 +1,116 @@
+"""The log of entries in memory: numbered, the newest kept, followers woken (protocol, rule 3)."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from integrations.stores.memory_log import MemoryLog
+from schemas.frames import Chunk
+
+
+def chunk(content: str = "x") -> Chunk:
+    return Chunk(content=content, is_final=False)
+
+
+def filled(count: int, max_entries: int = 1000) -> MemoryLog:
+    log = MemoryLog(max_entries, 10)
+    for number in range(count):
+        log.append("c1", "t1", chunk(str(number)))
+    return log
+
+
+def test_an_entry_is_the_frame_with_its_place() -> None:
+    """Conversation, turn and seq are in the text that every connection is sent."""
+    entry = MemoryLog(10, 10).append("c1", "t1", chunk("hello"))
+    assert entry.seq == 1
+    assert json.loads(entry.text) == {
+        "type": "chunk",
+        "content": "hello",
+        "is_final": False,
+        "conversation_id": "c1",
+        "turn_id": "t1",
+        "seq": 1,
+    }
+
+
+@given(st.lists(st.sampled_from(["c1", "c2"]), max_size=30))
+def test_seq_grows_by_one_in_each_conversation(appends: list[str]) -> None:
+    """Whatever is appended to others in between."""
+    log = MemoryLog(1000, 10)
+    for conversation_id in appends:
+        log.append(conversation_id, "t", chunk())
+    for conversation_id in ("c1", "c2"):
+        count = appends.count(conversation_id)
+        assert [entry.seq for entry in log.after(conversation_id, 0)] == list(range(1, count + 1))
+        assert log.last_seq(conversation_id) == count
+
+
+@given(st.integers(0, 30), st.integers(0, 35), st.integers(1, 12))
+def test_after_gives_the_kept_entries_later_than_seq(count: int, seq: int, max_entries: int) -> None:
+    """In order, without a gap among them; of those only the newest are kept."""
+    log = filled(count, max_entries)
+    first_kept = max(1, count - max_entries + 1)
+    assert [entry.seq for entry in log.after("c1", seq)] == list(range(max(seq + 1, first_kept), count + 1))
+    assert log.last_seq("c1") == count
+
+
+def test_an_unknown_conversation_has_no_entries() -> None:
+    """And asking for it makes none."""
+    log = MemoryLog(10, 10)
+    assert list(log.after("c9", 0)) == []
+    assert log.last_seq("c9") == 0
+
+
+def test_followers_are_woken_after_each_entry_until_they_leave() -> None:
+    """Each for its own conversation; two with the same function are two; leaving twice does no harm."""
+    log, woken = MemoryLog(10, 10), []
+
+    def wake() -> None:
+        woken.append(log.last_seq("c1"))
+
+    leave_one, leave_other = log.follow("c1", wake), log.follow("c1", wake)
+    log.append("c2", "t", chunk())
+    log.append("c1", "t", chunk())
+    assert woken == [1, 1]
+    leave_one()
+    leave_one()
+    log.append("c1", "t", chunk())
+    assert woken == [1, 1, 2]
+    leave_other()
+    log.append("c1", "t", chunk())
+    assert woken == [1, 1, 2]
+
+
+def test_a_follower_may_leave_while_it_is_woken() -> None:
+    """The others are still woken."""
+    log, woken = MemoryLog(10, 10), []
+    leaves = [log.follow("c1", lambda: leaves[0]()), log.follow("c1", lambda: woken.append(1))]
+    log.append("c1", "t", chunk())
+    assert woken == [1]
+
+
+def test_the_longest_unwritten_conversation_goes_first_but_never_a_followed_one() -> None:
+    """Somebody still reads there."""
+    log = MemoryLog(10, 2)
+    log.append("c1", "t", chunk())
+    leave = log.follow("c1", lambda: None)
+    log.append("c2", "t", chunk())
+    log.append("c3", "t", chunk())
+    assert log.last_seq("c2") == 0
+    assert log.last_seq("c1") == 1
+    leave()
+    log.append("c4", "t", chunk())
+    assert log.last_seq("c1") == 0
+    assert log.last_seq("c3") == 1
+
+
+def test_more_followed_conversations_than_the_limit_are_all_kept() -> None:
+    """The limit is for what nobody reads."""
+    log = MemoryLog(10, 2)
+    for number in range(4):
+        log.follow(f"c{number}", lambda: None)
+        log.append(f"c{number}", "t", chunk())
+    assert [log.last_seq(f"c{number}") for number in range(4)] == [1, 1, 1, 1]

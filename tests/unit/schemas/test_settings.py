@@ -1,0 +1,82 @@
+"""Settings: the defaults of the protocol's table, the environment's names, mistakes that are told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.settings import SHIPPED_UPSTREAMS, Settings
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    """An environment without any of our variables, to be filled by the test."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEWARD_", "OPENAI_"))}
+    with mock.patch.dict(os.environ, kept, clear=True):
+        yield os.environ  # type: ignore[misc]
+
+
+def test_the_defaults_are_those_of_the_protocol(environment: dict[str, str]) -> None:
+    """The table "Limits", as far as it is built."""
+    settings = Settings()
+    assert (settings.port, settings.demo_port, settings.turn_timeout_s, settings.max_steps) == (8001, 8101, 60, 8)
+    assert (settings.max_tool_calls, settings.delta_timeout_s, settings.approval_ttl_s) == (16, 15, 300)
+    assert (settings.send_timeout_s, settings.max_frame_bytes, settings.max_query_chars) == (10, 65536, 4000)
+    assert (settings.locale, settings.timezone) == ("zh", "Asia/Shanghai")
+    assert settings.runs_estate
+    assert settings.uses_embedded_model
+
+
+def test_steward_variables_are_read(environment: dict[str, str], tmp_path: Path) -> None:
+    """Prefix STEWARD_, relative paths from where it was started."""
+    environment |= {"STEWARD_PORT": "0", "STEWARD_LOCALE": "en", "STEWARD_DATA_DIR": str(tmp_path / "x" / ".." / "y")}
+    settings = Settings()
+    assert (settings.port, settings.locale, settings.data_dir) == (0, "en", (tmp_path / "y").resolve())
+
+
+def test_an_empty_variable_is_not_set(environment: dict[str, str]) -> None:
+    """`OPENAI_API_KEY=` is how a shell says that there is none."""
+    environment |= {"STEWARD_PORT": "", "OPENAI_API_KEY": ""}
+    settings = Settings()
+    assert settings.port == 8001
+    assert settings.uses_embedded_model
+
+
+def test_the_providers_own_names_choose_the_provider(environment: dict[str, str]) -> None:
+    """The key is masked wherever settings are printed."""
+    environment |= {"OPENAI_API_KEY": "sk-canary-123", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    settings = Settings()
+    assert not settings.uses_embedded_model
+    assert settings.openai_base_url == "http://127.0.0.1:9/v1"
+    assert "sk-canary-123" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_the_embedded_model_can_be_forced(environment: dict[str, str]) -> None:
+    """With a key that is there for something else."""
+    environment |= {"OPENAI_API_KEY": "sk-canary-123", "STEWARD_MODEL": "embedded"}
+    assert Settings().uses_embedded_model
+
+
+def test_the_estate_belongs_to_the_shipped_upstreams_file(environment: dict[str, str], tmp_path: Path) -> None:
+    """Another file, no embedded estate; the shipped one by another spelling is still the shipped one."""
+    environment["STEWARD_UPSTREAMS"] = str(tmp_path / "upstreams.yaml")
+    assert not Settings().runs_estate
+    environment["STEWARD_UPSTREAMS"] = str(SHIPPED_UPSTREAMS.parent / ".." / "openapi" / "upstreams.yaml")
+    assert Settings().runs_estate
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "99999"), ("PORT", "web"), ("LOCALE", "fr"), ("TIMEZONE", "Mars/Base"), ("TIMEZONE", "../etc/passwd"),
+     ("MAX_STEPS", "1"), ("TURN_TIMEOUT_S", "0"), ("LOG_LEVEL", "LOUD")],
+)  # fmt: skip
+def test_a_wrong_value_is_refused_and_named(environment: dict[str, str], name: str, value: str) -> None:
+    """The error names the setting."""
+    environment[f"STEWARD_{name}"] = value
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
