@@ -60,9 +60,9 @@ class ApprovalText:
             label = localise(described.label, self._locale) if described and described.label else str(name)
             file = _file_name(item)
             if isinstance(item, Mapping) and file is None:
-                # An outer label that is only a wrapper's technical name helps nobody.
-                inner = label if described and described.label and path else above
-                yield from self._leaves(item, here, inner)
+                # The one wrapper round everything, or one that has only a technical name, helps nobody.
+                wrapper = (not path and len(value) == 1) or not (described and described.label)
+                yield from self._leaves(item, here, above if wrapper else label)
             elif isinstance(item, list) and any(
                 isinstance(part, Mapping) and _file_name(part) is None for part in item
             ):

@@ -139,7 +139,9 @@ def window(text: str, now: datetime) -> Window | None:
         ends = begins + timedelta(hours=2)
     if day is None and ends <= now:
         begins, ends = begins + timedelta(days=1), ends + timedelta(days=1)
-    if ends <= now or (day and last < now.date()):
+    if begins < now < ends:  # under way: from the next full hour
+        begins = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    if ends <= max(now, begins) or (day and last < now.date()):
         return None
     spots = [s for s in (day, clock) if s is not None]
     return Window(

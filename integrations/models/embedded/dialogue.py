@@ -139,6 +139,8 @@ class Dialogue:
     def _in_form(self, form: Form, text: str) -> Reply:
         if CORRECTION.match(text) and corrections.correct(form, self._scene, text):
             return self._go_on(form)
+        if self.catalogue.elsewhere(text) and QUESTION.search(text) and not FAULT.search(text):
+            return Say("off_topic", (), self._asking(form))  # 今天天气怎么样 has a date, and means none
         scene = self._scene(text, form.asked)
         found = new_values(form, extract(form.tool, scene, form.values)) or corrections.place_made_exact(
             form, scene.spans
@@ -150,8 +152,6 @@ class Dialogue:
         if not found:
             if THANKS.match(text) and len(text) < 20:
                 return self._aside("thanks")
-            if self.catalogue.elsewhere(text) and QUESTION.search(text):
-                return Say("off_topic", (), self._asking(form))
             raw = raw_slot(form, text)
             if raw is None:
                 return Ask(form, wanted(form), again=True)

@@ -46,6 +46,11 @@ class Cell:
         return self.kind == "text" and bool(_MEASURE.match(self.text))
 
 
+def is_number_name(name: str) -> bool:
+    """Whether a field of this name holds the number that people call a record by."""
+    return bool(_NUMBER_NAME.search(name))
+
+
 def cell(name: str, value: Any, labels: Mapping[str, Any], now: datetime, locale: Locale) -> Cell:
     """The cell of a field; kind "nothing" for what a person need not see (null, an empty text, an empty list)."""
     label = str(labels.get(name) or "")

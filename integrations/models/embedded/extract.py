@@ -99,13 +99,18 @@ def extract(tool: Tool, scene: Scene, known: Values) -> dict[Path, Found]:
     """Every value of the tool that the sentence says, beyond or instead of those known."""
     found: dict[Path, Found] = {}
     together: dict[Path, Any] = dict(known)
+    used: set[int] = set()
     _decide_variant(tool, scene, found, together)
     for slot in _rounds(tool, together):
         if slot.path in found or slot.paging or slot.kind == "opaque":
             continue
+        if slot.kind in ("integer", "number") and slot.path in known and scene.asked and slot.path not in scene.asked:
+            continue  # a number said now answers the question
         asked = slot.path in scene.asked
-        value = _value(tool, slot, scene, asked, together)
+        value = _value(tool, slot, scene, asked, together, frozenset(used))
         if value is not None:
+            if slot.kind in ("integer", "number"):
+                used.add(value.start)
             found[slot.path] = value
             together[slot.path] = value.value
     return found
@@ -154,7 +159,9 @@ def _by_facts(tool: Tool, slot: Slot, scene: Scene) -> Found | None:
     return None
 
 
-def _asking(tool: Tool, slot: Slot, scene: Scene, asked: bool, rivals: int = 1) -> Asking:
+def _asking(
+    tool: Tool, slot: Slot, scene: Scene, asked: bool, rivals: int = 1, used: frozenset[int] = frozenset()
+) -> Asking:
     return Asking(
         scene.spans,
         scene.heard,
@@ -164,15 +171,16 @@ def _asking(tool: Tool, slot: Slot, scene: Scene, asked: bool, rivals: int = 1) 
         only=asked and len(scene.asked) == 1,
         accepts=lambda value: tool.accepts(slot, value),
         rivals=rivals,
+        used=used,
     )
 
 
-def _value(tool: Tool, slot: Slot, scene: Scene, asked: bool, together: Values) -> Found | None:
+def _value(tool: Tool, slot: Slot, scene: Scene, asked: bool, together: Values, used: frozenset[int]) -> Found | None:
     offered = choices(scene.facts, slot.name) if slot.required else []
     if offered:
         return _offered(slot, scene, asked, offered, together)
     rivals = sum(1 for s in active(tool, together) if s.kind in ("integer", "number") and s.path in scene.asked)
-    value = read(slot, _asking(tool, slot, scene, asked, rivals))
+    value = read(slot, _asking(tool, slot, scene, asked, rivals, used))
     if value is None and asked and slot.nullable and ANY.search(scene.spans.text):
         return Found(None, 0, 0)
     if value is None and slot.kind == "text" and slot.required and tool.reports and slot.path not in together:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from integrations.models.embedded.catalogue import Tool
 from integrations.models.embedded.display import cell
 from integrations.models.embedded.history import Called
 from integrations.models.embedded.tables import Table, find_rows, record
+from schemas.messages import text
 from schemas.turn import Locale
 
 _TEXTS: dict[str, tuple[str, str]] = {
@@ -29,6 +31,9 @@ _TEXTS: dict[str, tuple[str, str]] = {
 }
 
 
+_VERB = re.compile(r"^(查询|查看|列出|获取|搜索|查)|^(list|get|show|find|search|query)\s+(the\s+)?", re.I)
+
+
 def _say(key: str, locale: Locale, **params: object) -> str:
     zh, en = _TEXTS[key]
     return (zh if locale == "zh" else en).format(**params)
@@ -38,9 +43,9 @@ def phrase(results: Sequence[Called], tools: Mapping[str, Tool], now: datetime, 
     """The results in words, each once, a blank line between two."""
     told: list[str] = []
     for called in results:
-        text = _one(called, tools.get(called.name), now, locale)
-        if text and text not in told:
-            told.append(text)
+        words = _one(called, tools.get(called.name), now, locale)
+        if words and words not in told:
+            told.append(words)
     return "\n\n".join(told) or _say("failed", locale)
 
 
@@ -53,7 +58,8 @@ def _one(called: Called, tool: Tool | None, now: datetime, locale: Locale) -> st
     notes = [str(note) for note in content.get("notes") or () if note]
     data = content.get("data")
     if tool is not None and tool.spec.effect == "write":
-        return "\n".join([*_done(tool, data, labels, now, locale), *notes])
+        empty = text("note.empty", locale)  # that it was done is said already
+        return "\n".join([*_done(tool, data, labels, now, locale), *(note for note in notes if note != empty)])
     lines = _data(data, labels, content, tool, now, locale)
     if content.get("next") and isinstance(content["next"], Mapping):
         notes.append(_say("next", locale))
@@ -107,6 +113,15 @@ def _empty(tool: Tool | None, locale: Locale) -> str:
     return _say("empty_of", locale, title=tool.title(locale)) if tool is not None else _say("empty", locale)
 
 
+def _noun(tool: Tool | None, locale: Locale) -> str:
+    """What the rows are, from the tool's title: 查询借阅记录 lists 借阅记录."""
+    title = tool.title(locale) if tool is not None else ""
+    noun = re.sub(
+        r"^(查询|查看|列出|获取|搜索|查)|^(list|get|show|find|search|query)\s+(the\s+)?", "", title, flags=re.I
+    )
+    return noun[:1].upper() + noun[1:] if noun != title and len(noun) <= 30 else _say("noun", locale)
+
+
 def _rows(
     found: tuple[str, list[Mapping[str, Any]], dict[str, Any]],
     labels: Mapping[str, Any],
@@ -122,7 +137,7 @@ def _rows(
     total = content.get("total")
     total = total if isinstance(total, int) and total >= len(rows) else len(rows)
     more = bool(content.get("next")) and total == len(rows)
-    head = _say("page" if more else "total", locale, noun=labels.get(key) or _say("noun", locale), total=total)
+    head = _say("page" if more else "total", locale, noun=labels.get(key) or _noun(tool, locale), total=total)
     if table.common:
         inside = ("，" if locale == "zh" else ", ").join(table.common)
         head += f"（{inside}）" if locale == "zh" else f" ({inside})"

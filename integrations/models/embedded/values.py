@@ -16,7 +16,7 @@ from integrations.models.embedded.numbers import LABELS, Number
 from integrations.models.embedded.schema import Slot
 from integrations.models.embedded.spans import Span, Spans
 from integrations.models.embedded.text import HAN
-from integrations.models.embedded.words import FAULT, NOTHING_SUBJECT
+from integrations.models.embedded.words import ALL, FAULT, NOTHING_SUBJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How a slot is asked of a sentence. `asked`: the resident was just asked for it; `only`: for it alone."""
+    """How a slot is asked of a sentence. `asked`: the resident was just asked for it; `only`: for it alone.
+
+    `rivals` are the number slots that were asked for together, `used` the starts of numbers that filled another slot.
+    """
 
     spans: Spans
     heard: enums.Heard
@@ -41,6 +44,7 @@ class Asking:
     only: bool = False
     accepts: Callable[[Any], bool] = field(default=lambda _value: True)
     rivals: int = 0
+    used: frozenset[int] = frozenset()
 
 
 def read(slot: Slot, asking: Asking) -> Found | None:
@@ -128,17 +132,15 @@ def _shape(word: str) -> str:
 def _number(slot: Slot, asking: Asking) -> Found | None:
     text = f"{slot.zh} {slot.en} {slot.name} {slot.about}"
     families = [family for family, label in LABELS.items() if label.search(text)]
-    fitting = [n for n in asking.spans.numbers if n.unit and n.unit in families]
+    shared = bool(ALL.search(asking.spans.text))  # "五星都给" may fill several
+    free = [n for n in asking.spans.numbers if shared or n.start not in asking.used]
+    fitting = [n for n in free if n.unit and n.unit in families]
     if not fitting and "month" in families:
-        fitting = [Number(n.start, n.end, n.value * 12, "month") for n in asking.spans.numbers if n.unit == "year"]
-    if not fitting and (asking.only or (asking.asked and asking.rivals <= 1)):
-        fitting = [n for n in asking.spans.numbers if not n.unit] or list(asking.spans.numbers)
+        fitting = [Number(n.start, n.end, n.value * 12, "month") for n in free if n.unit == "year"]
+    if not fitting and (asking.only or (asking.asked and len(asking.spans.numbers) >= asking.rivals)):
+        fitting = [n for n in free if not n.unit] or free
     if not fitting and "star" in families and not asking.asked:
-        fitting = [
-            n
-            for n in asking.spans.numbers
-            if not n.unit and re.search(r"[给打评]|rate|score", asking.spans.text[: n.start])
-        ]
+        fitting = [n for n in free if not n.unit and re.search(r"[给打评]|rate|score", asking.spans.text[: n.start])]
     for number in fitting:
         value = number.value
         if number.unit == "money" and re.search(r"（分）|\(分\)|\bfen\b|\bcents\b|以分", slot.about):

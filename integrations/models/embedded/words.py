@@ -108,7 +108,7 @@ ANY = re.compile(
 FOLLOW = re.compile(r"^(那么?|还有|(and|what about|how about|then)\b)|呢[?？]?$", re.I)
 PRONOUN = re.compile(r"它|这[个张笔条单件]|那[个张笔条单件]|\b(it|that one|this one|that|this)\b", re.I)
 MORE = re.compile(r"^(下一页|还有吗|更多|继续|再来.*|再看.*|next( page)?|more|show more|continue)[。.!！?？\s]*$", re.I)
-ALL = re.compile(r"所有|全部|一切|都给|\b(all|every|everything)\b", re.I)
+ALL = re.compile(r"所有|全部|一切|都[是给打]|全[是给打]|\b(all|every|everything)\b", re.I)
 
 GREETING = re.compile(
     r"^(你好|您好|嗨|哈喽|哈啰|早上好|上午好|中午好|下午好|晚上好|早|在吗|在不在|有人吗|hi|hello|hey"

@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 
 
 def test_the_shipped_file_loads_with_all_its_tools() -> None:
-    """The three documents of the estate: unique legal names, the identity operation found, the dropped ones reported."""
+    """The three documents of the estate: unique names, the identity operation found, what was dropped is reported."""
     catalogue = load_catalogue(PROJECT / "openapi" / "upstreams.yaml", {})
     assert list(catalogue.upstreams) == ["bill", "parking", "repair"]
     assert len(catalogue.tools) >= 24
@@ -87,7 +87,8 @@ def test_a_name_that_does_not_exist_is_a_mistake_with_its_line(
 
 def test_keys_without_effect_so_far_are_noted(tmp_path: Path) -> None:
     """Nothing is ignored in silence."""
-    more = "    breaker: {failures: 3}\n    owner: userId\n    operations: {makeThing: {reconcile: {operation: listThings}}}\n"
+    more = "    breaker: {failures: 3}\n    owner: userId\n"
+    more += "    operations: {makeThing: {reconcile: {operation: listThings}}}\n"
     notes = write_catalogue(tmp_path, "http://h", more).notes
     reasons = " ".join(note.reason for note in notes if "not effective yet" in note.reason)
     assert all(key in reasons for key in ("breaker", "owner", "reconcile"))

@@ -21,7 +21,7 @@ def _reveals(source: str) -> bool:
 
 
 def test_only_three_files_reveal_a_credential() -> None:
-    """`.reveal` appears in auth.py, identity.py and scrub.py of integrations/upstream alone (and where it is defined)."""
+    """`.reveal` appears in auth.py, identity.py and scrub.py of integrations/upstream alone, beside its definition."""
     files = [file for package in PACKAGES for file in (PROJECT / package).rglob("*.py")]
     assert len(files) > 20
     found = {str(file.relative_to(PROJECT)) for file in files if _reveals(file.read_text(encoding="utf-8"))}

@@ -57,7 +57,7 @@ async def test_a_bad_call_is_a_result_and_sends_nothing(tmp_path: Path, tool: st
         outside(write_catalogue(tmp_path, upstream.url, BIND, IDENTITY)) as toolset,
     ):
         assert refused(await prepare(toolset, tool, arguments)) == error
-    assert upstream.requests == []
+    assert {received.target for received in upstream.requests} <= {"/api/me"}
 
 
 async def test_a_bound_parameter_is_filled_and_not_offered(tmp_path: Path) -> None:

@@ -30,9 +30,11 @@ class Clock:
 async def test_a_verified_caller_has_a_subject_and_the_facts_that_bind_nothing(tmp_path: Path) -> None:
     """The subject owns; a field that fills a bound parameter is no fact for a model."""
     head = IDENTITY.replace("subject: userId,", "subject: userId, match_path: userId,")
-    async with RawUpstream([ME]) as upstream:
-        async with outside(write_catalogue(tmp_path, upstream.url, BOUND, head)) as toolset:
-            caller = await toolset.caller(Deadline.after(5))
+    async with (
+        RawUpstream([ME]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url, BOUND, head)) as toolset,
+    ):
+        caller = await toolset.caller(Deadline.after(5))
     assert (caller.state, caller.owner) == ("verified", "42")
     assert caller.identity is not None
     assert (caller.identity.path_id, caller.identity.facts) == ("42", {"name": "张三"})
@@ -40,38 +42,44 @@ async def test_a_verified_caller_has_a_subject_and_the_facts_that_bind_nothing(t
 
 async def test_no_token_asks_nobody(tmp_path: Path) -> None:
     """Anonymous, and an operation that needs a login is refused without a call."""
-    async with RawUpstream([ME]) as upstream:
-        async with outside(write_catalogue(tmp_path, upstream.url, head=IDENTITY), None) as toolset:
-            assert await toolset.caller(Deadline.after(5)) == Caller("anonymous", None)
-            assert (await run(toolset, "getThing", id="7")).error == "login_required"
+    async with (
+        RawUpstream([ME]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url, head=IDENTITY), None) as toolset,
+    ):
+        assert await toolset.caller(Deadline.after(5)) == Caller("anonymous", None)
+        assert (await run(toolset, "getThing", id="7")).error == "login_required"
     assert upstream.requests == []
 
 
 async def test_many_at_once_ask_once(tmp_path: Path) -> None:
     """Single flight, then the cache, until it is `cache_s` old."""
     clock = Clock()
-    async with RawUpstream([ME]) as upstream:
-        async with outside(write_catalogue(tmp_path, upstream.url, head=IDENTITY), clock=clock) as toolset:
-            callers = await asyncio.gather(*(toolset.caller(Deadline.after(5)) for _ in range(20)))
-            assert {caller.owner for caller in callers} == {"42"}
-            assert len(upstream.requests) == 1
-            clock.now += 61
-            await toolset.caller(Deadline.after(5))
-            assert len(upstream.requests) == 2
+    async with (
+        RawUpstream([ME]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url, head=IDENTITY), clock=clock) as toolset,
+    ):
+        callers = await asyncio.gather(*(toolset.caller(Deadline.after(5)) for _ in range(20)))
+        assert {caller.owner for caller in callers} == {"42"}
+        assert len(upstream.requests) == 1
+        clock.now += 61
+        await toolset.caller(Deadline.after(5))
+        assert len(upstream.requests) == 2
 
 
 async def test_a_refused_token_is_not_asked_again_at_once_and_calls_nothing(tmp_path: Path) -> None:
     """No storm of 401: the refusal is kept a few seconds and ends every other call before it is sent."""
     clock = Clock()
-    async with RawUpstream([REFUSED]) as upstream:
-        async with outside(write_catalogue(tmp_path, upstream.url, head=IDENTITY), clock=clock) as toolset:
-            for _ in range(5):
-                assert (await toolset.caller(Deadline.after(5))).state == "refused"
-                assert (await run(toolset, "getThing", id="7")).error == "login_required"
-            assert len(upstream.requests) == 1
-            clock.now += 6
-            await toolset.caller(Deadline.after(5))
-            assert len(upstream.requests) == 2
+    async with (
+        RawUpstream([REFUSED]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url, head=IDENTITY), clock=clock) as toolset,
+    ):
+        for _ in range(5):
+            assert (await toolset.caller(Deadline.after(5))).state == "refused"
+            assert (await run(toolset, "getThing", id="7")).error == "login_required"
+        assert len(upstream.requests) == 1
+        clock.now += 6
+        await toolset.caller(Deadline.after(5))
+        assert len(upstream.requests) == 2
 
 
 async def test_the_last_good_answer_serves_while_the_upstream_is_away(tmp_path: Path) -> None:
@@ -106,9 +114,11 @@ async def test_a_refusal_ends_the_last_good_answer(tmp_path: Path) -> None:
 
 async def test_a_silent_identity_does_not_hold_a_caller(tmp_path: Path) -> None:
     """The caller's own deadline counts: unknown, and the question goes on for whoever comes next."""
-    async with RawUpstream([silence()]) as upstream:
-        async with outside(write_catalogue(tmp_path, upstream.url, head=IDENTITY)) as toolset:
-            assert (await toolset.caller(Deadline.after(0.1))).state == "unknown"
+    async with (
+        RawUpstream([silence()]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url, head=IDENTITY)) as toolset,
+    ):
+        assert (await toolset.caller(Deadline.after(0.1))).state == "unknown"
 
 
 async def test_nobody_is_known_without_an_identity_operation(tmp_path: Path) -> None:
@@ -126,8 +136,10 @@ async def test_nobody_is_known_without_an_identity_operation(tmp_path: Path) -> 
 
 async def test_an_upstream_s_401_makes_the_identity_be_asked_anew(tmp_path: Path) -> None:
     """A token that expired within the minute is found out with the next question."""
-    async with RawUpstream([ME, REFUSED]) as upstream:
-        async with outside(write_catalogue(tmp_path, upstream.url, head=IDENTITY)) as toolset:
-            assert (await toolset.caller(Deadline.after(5))).state == "verified"
-            assert (await run(toolset, "getThing", id="7")).error == "login_required"
-            assert (await toolset.caller(Deadline.after(5))).state == "refused"
+    async with (
+        RawUpstream([ME, REFUSED]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url, head=IDENTITY)) as toolset,
+    ):
+        assert (await toolset.caller(Deadline.after(5))).state == "verified"
+        assert (await run(toolset, "getThing", id="7")).error == "login_required"
+        assert (await toolset.caller(Deadline.after(5))).state == "refused"

@@ -109,7 +109,7 @@ def test_a_base_url_is_an_origin_and_maybe_a_path(base: str) -> None:
 )
 def test_the_origin_is_always_the_configured_one(base: str, own: str | None, expected: str) -> None:
     """Attack A60: the document's hosts are never used, only the paths of its servers."""
-    servers = {"servers": [{"url": own}]} if own else {}
+    servers: dict[str, Any] = {"servers": [{"url": own}]} if own else {}
     assert send(tool_of(**servers), {}, base_url=base).url == expected
 
 
@@ -194,7 +194,7 @@ MULTIPART = tool_of(
 def parts_of(request: BuiltRequest) -> list[tuple[str | None, str | None, str, bytes]]:
     assert request.body is not None
     head = f"Content-Type: {dict(request.headers)['Content-Type']}\r\n\r\n".encode()
-    found = []
+    found: list[tuple[str | None, str | None, str, bytes]] = []
     for part in BytesParser().parsebytes(head + request.body).get_payload():
         assert isinstance(part, Message)
         data = part.get_payload(decode=True)

@@ -1,4 +1,4 @@
-"""Request serialisation, case by case: `wire_cases.yaml` holds document fragments, arguments and the request they must give.
+"""Request serialisation, case by case: `wire_cases.yaml` holds document fragments, arguments and the request due.
 
 Each case names where the rule is written down (`spec`). An expected list means that any of its forms is right.
 """

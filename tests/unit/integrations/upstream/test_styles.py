@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -79,8 +80,6 @@ def test_allow_reserved_lets_reserved_characters_and_triplets_pass() -> None:
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_encoding_leaves_only_unreserved_characters_and_is_reversible(text: str) -> None:
     """RFC 3986 §2.1 and §2.3."""
-    from urllib.parse import unquote
-
     encoded = encode(text)
     assert all(c.isascii() and (c.isalnum() or c in "-._~%") for c in encoded)
     assert unquote(encoded) == text

@@ -66,7 +66,7 @@ def test_a_cut_list_says_so() -> None:
     """The note of the result is passed on, and how to see more."""
     result = {"ok": True, "data": ROWS, "labels": LABELS, "shown": 2, "total": 132, "notes": ["仅显示 2 条，共 132 条"]}
     text = _told({**result, "next": {"page": 2}})
-    assert text.startswith("记录共 132 条")
+    assert text.startswith("借阅列表共 132 条")
     assert "仅显示 2 条，共 132 条" in text
     assert "下一页" in text
 
