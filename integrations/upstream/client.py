@@ -30,7 +30,7 @@ from integrations.upstream.retry import (
     retry_after_s,
 )
 from schemas.deadline import Deadline
-from schemas.errors import StewardError
+from schemas.errors import ConfigurationError, StewardError
 from schemas.tool import ToolErrorCode
 
 _KEEPALIVE_S = 4.0
@@ -295,7 +295,13 @@ def _code(failed: _Failed, repeat: Repeatability) -> ToolErrorCode:
 
 
 def _tls(settings: UpstreamSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.tls.ca_file)
-    if settings.tls.client_cert is not None:
-        context.load_cert_chain(settings.tls.client_cert, settings.tls.client_key)
+    if settings.base_url.startswith("http:"):
+        # Never used; it knows no authority, so that it could only fail. Reading the system's takes 25 ms an upstream.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context = ssl.create_default_context(cafile=settings.tls.ca_file)
+        if settings.tls.client_cert is not None:
+            context.load_cert_chain(settings.tls.client_cert, settings.tls.client_key)
+    except OSError as error:
+        raise ConfigurationError(f"the tls files of {settings.base_url} cannot be used: {error}") from None
     return context

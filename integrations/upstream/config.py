@@ -5,6 +5,7 @@ Every key is described in `docs/upstreams.md`; the JSON Schema for editors is `U
 
 from __future__ import annotations
 
+import codecs
 import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -154,6 +155,14 @@ class Errors(Part):
 class TextEncoding(Part):
     default: str = "utf-8"
     fallback: str | None = "gb18030"
+
+    @field_validator("default", "fallback")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        try:
+            return value if value is None else codecs.lookup(value).name
+        except LookupError as error:
+            raise ValueError(f"{value} is no known encoding, such as utf-8 or gb18030") from error
 
 
 class Dates(Part):

@@ -27,6 +27,7 @@ from integrations.models.embedded.words import (
     CANCEL,
     CONJUNCTION,
     CORRECTION,
+    FAULT,
     FOLLOW,
     GREETING,
     HELP,

@@ -11,7 +11,7 @@ from typing import Any
 from integrations.models.embedded.labels import is_other
 from integrations.models.embedded.numbers import to_int
 from integrations.models.embedded.schema import Slot
-from integrations.models.embedded.text import canonical, common_runs, is_chinese, stem
+from integrations.models.embedded.text import STOP_EN, canonical, common_runs, is_chinese, stem
 
 _ORDINAL = re.compile(
     r"^(?:选|要|就)?(?:第)?([0-9一二三四五六七八九十]{1,2})(?:个|项|种|条|套|间)?[吧。.!！]?$"
@@ -61,10 +61,11 @@ def meant(heard: Heard, slot: Slot, *, loosely: bool = False) -> list[tuple[Any,
     plain, text = heard.plain, heard.text
     scores: dict[Any, float] = {}
     common = _word(slot.zh).plain  # what the label says of all of them tells none apart
+    shared = _shared(slot)
     for value, words in slot.glosses.items():
         if value is None:
             continue
-        best = max((_score(heard, word, word == words[0], common) for word in words), default=0.0)
+        best = max((_score(heard, word, word == words[0], common, shared) for word in words), default=0.0)
         if best:
             scores[value] = best
     if not scores:
@@ -75,6 +76,12 @@ def meant(heard: Heard, slot: Slot, *, loosely: bool = False) -> list[tuple[Any,
         index = ordinal(text, len(slot.values))
         scores = {slot.values[index]: 3.0} if index is not None else {}
     return sorted(scores.items(), key=lambda pair: -pair[1])
+
+
+def _shared(slot: Slot) -> frozenset[str]:
+    """The English words that every value's glosses have: they tell none apart."""
+    each = [frozenset(s for word in words for s in _word(word).stems) for words in slot.glosses.values()]
+    return frozenset.intersection(*each) if len(each) > 1 else frozenset()
 
 
 def best(heard: Heard, slot: Slot, *, loosely: bool = False) -> Any | None:
@@ -90,13 +97,13 @@ def _is_kind(slot: Slot) -> bool:
     return any(is_other(words) for words in slot.glosses.values())
 
 
-def _score(heard: Heard, word: str, is_value: bool, common: str) -> float:
+def _score(heard: Heard, word: str, is_value: bool, common: str, shared: frozenset[str]) -> float:
     plain = heard.plain
     if not word:
         return 0.0
     if not is_chinese(word):
         short = is_value and len(word) <= 2 and word.lower() not in heard.text.lower()
-        return _english(heard.stems, word) if len(word) > 1 and not short else 0.0
+        return _english(heard.stems, word, shared) if len(word) > 1 and not short else 0.0
     said = _word(word).plain
     if said in plain and not _negated(plain, said):
         return len(said) + 0.5 if len(said) > 1 else 0.0
@@ -112,14 +119,16 @@ def _negated(plain: str, said: str) -> bool:
     return not said.startswith(("未", "不")) and f"未{said}" in plain
 
 
-def _english(stems: Sequence[str], word: str) -> float:
+def _english(stems: Sequence[str], word: str, shared: frozenset[str]) -> float:
     wanted = _word(word).stems
     if not wanted:
         return 0.0
-    hits = [w for w in wanted if w in stems]
+    hits = [w for w in wanted if w in stems and w not in STOP_EN and w not in shared]
     if len(wanted) > 3:  # a heap of words: any counts
         return 2.0 * len(hits)
-    content = [w for w in wanted if w not in ("a", "the", "at", "in", "of", "level")]
+    if len(hits) == 2 and len(wanted) == 3:
+        return 3.0
+    content = [w for w in wanted if (w not in STOP_EN or w == "one") and w != "level"]
     return 2.0 * len(hits) if content and all(w in hits for w in content) else 0.0
 
 

@@ -181,7 +181,7 @@ def _value(tool: Tool, slot: Slot, scene: Scene, asked: bool, together: Values, 
         return _offered(slot, scene, asked, offered, together)
     rivals = sum(1 for s in active(tool, together) if s.kind in ("integer", "number") and s.path in scene.asked)
     value = read(slot, _asking(tool, slot, scene, asked, rivals, used))
-    if value is None and asked and slot.nullable and ANY.search(scene.spans.text):
+    if value is None and (asked or slot.kind == "window") and slot.nullable and ANY.search(scene.spans.text):
         return Found(None, 0, 0)
     if value is None and slot.kind == "text" and slot.required and tool.reports and slot.path not in together:
         words = complaint(scene.spans.text, tool.zh)

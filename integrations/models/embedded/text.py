@@ -47,7 +47,7 @@ _STOP_WORDS = (
     " where why how any some all so much many now right just im ve ll d s t re up about me out ok okay if"
     " not one anything everything something anyone someone"
 )
-_STOP_EN = frozenset(_STOP_WORDS.split())
+STOP_EN = frozenset(_STOP_WORDS.split())
 # Everyday words that mean the same.
 _SAME = {
     "car": "vehicle", "auto": "vehicle", "add": "register", "owe": "due", "owed": "due", "owing": "due",
@@ -130,7 +130,7 @@ def terms(text: str, *, query: bool = False) -> dict[str, float]:
                 if i:
                     # in either order: 洗衣 and 衣洗 are the same matter
                     found["".join(sorted(word[i - 1 : i + 1]))] = 1.0
-        elif not word.isdigit() and word not in _STOP_EN:
+        elif not word.isdigit() and word not in STOP_EN:
             found[stem(word)] = 1.0
     return found
 

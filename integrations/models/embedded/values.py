@@ -16,7 +16,7 @@ from integrations.models.embedded.numbers import LABELS, Number
 from integrations.models.embedded.schema import Slot
 from integrations.models.embedded.spans import Span, Spans
 from integrations.models.embedded.text import HAN
-from integrations.models.embedded.words import ALL, FAULT, NOTHING_SUBJECT
+from integrations.models.embedded.words import ALL, FAULT, NOTHING_SUBJECT, WHOLE_FAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +261,7 @@ def complaint(text: str, summary: str) -> str | None:
         if not FAULT.search(clause):
             continue
         rest = re.sub(r"[的了啦吧呀啊我家\s]|\b(my|the|a|i)\b", "", FAULT.sub("", clause), flags=re.I)
-        if not NOTHING_SUBJECT.match(rest):
+        if not NOTHING_SUBJECT.match(rest) or WHOLE_FAULT.search(clause):
             kept.append(clause)
     chinese = bool(HAN.search(text))
     return ("，" if chinese else ", ").join(kept) or None

@@ -58,6 +58,10 @@ FAULT = re.compile(
     r"|block\w*|clog\w*|flicker\w*|crack\w*|burst|jammed|smell\w*|noisy|dripping|drips?|overflow\w*|damaged)\b",
     re.I,
 )
+# Faults that name what fails.
+WHOLE_FAULT = re.compile(
+    r"[停没断][水电气网]|跳闸|漏[水电气雨]|\b(power (cut|outage)|no (water|power|electricity|gas))\b", re.I
+)
 # A tool that takes such reports says so in its own text.
 REPORT = re.compile(r"故障|坏了|损坏|问题上报|报障|\b(broken|fault|faulty|defect|out of order|problem)\b", re.I)
 
@@ -100,7 +104,7 @@ CORRECTION_FILLER = re.compile(
     re.I,
 )
 ANY = re.compile(
-    r"随便|都可以|都行|都好|任何时间|任意|不限|无所谓|随时|尽快|越快越好|没有?要求|看你们|"
+    r"随便|都可以|都行|都好|任何时间|任意|不限|无所谓|随时|尽快|马上|立刻|立即|现在就?|越快越好|没有?要求|看你们|"
     r"\b(any ?time|whenever|no preference|any(thing)?( is)? (fine|ok|okay)|doesn'?t matter"
     r"|don'?t (mind|care)|as soon as possible|asap|flexible)\b",
     re.I,

@@ -9,9 +9,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from integrations.upstream.client import UpstreamClient
 from integrations.upstream.config import UpstreamSettings
+from schemas.errors import ConfigurationError
 from tests.support.outside import TOKEN, outside, run, write_catalogue
 from tests.support.raw_upstream import Play, RawUpstream, answer, drip, hang_up, raw, reset, silence
 
@@ -266,3 +268,50 @@ async def test_connections_are_closed_with_the_client() -> None:
     client = UpstreamClient(settings)
     await client.close()
     await client.close()
+
+
+async def test_a_connection_that_the_upstream_closed_meanwhile_is_not_used(tmp_path: Path) -> None:
+    """F09: kept alive, then closed by the upstream (a restart, say): the write goes out once, on a new one."""
+    closing = raw(b"HTTP/1.1 200 X\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", close=True)
+    async with RawUpstream([closing]) as upstream, outside(write_catalogue(tmp_path, upstream.url)) as toolset:
+        assert (await run(toolset, "getThing", id="7")).ok
+        await asyncio.sleep(0.05)  # the end of the connection has to arrive here
+        assert (await run(toolset, "makeThing", name="x")).ok
+    assert (len(upstream.requests), upstream.connections) == (2, 2)
+
+
+async def test_connections_are_kept_between_calls(tmp_path: Path) -> None:
+    """Two calls one after the other need one connection."""
+    async with RawUpstream([OK]) as upstream, outside(write_catalogue(tmp_path, upstream.url)) as toolset:
+        assert (await run(toolset, "getThing", id="7")).ok
+        assert (await run(toolset, "getThing", id="8")).ok
+    assert (len(upstream.requests), upstream.connections) == (2, 1)
+
+
+async def test_one_event_tells_of_each_call(tmp_path: Path) -> None:
+    """Upstream, operation, status, outcome, attempts and duration; no URL, no argument, no token."""
+    busy = answer({}, 503)
+    with capture_logs() as events:
+        async with RawUpstream([busy, OK]) as upstream, outside(write_catalogue(tmp_path, upstream.url)) as toolset:
+            await run(toolset, "listThings", since="secret-argument")
+    (event,) = events
+    assert isinstance(event.pop("duration_ms"), int)
+    assert event == {
+        "event": "upstream.call",
+        "log_level": "info",
+        "upstream": "things",
+        "operation": "listThings",
+        "method": "GET",
+        "status": 200,
+        "outcome": "ok",
+        "attempts": 2,
+    }
+
+
+def test_tls_files_that_are_missing_are_a_mistake_of_the_configuration() -> None:
+    """Said at start-up, not at the first call."""
+    settings = UpstreamSettings.model_validate(
+        {"document": "d", "base_url": "https://h", "tls": {"ca_file": "/nowhere/ca.pem"}}
+    )
+    with pytest.raises(ConfigurationError, match="tls files"):
+        UpstreamClient(settings)

@@ -106,6 +106,7 @@ def test_auth_none_needs_no_credential(tmp_path: Path) -> None:
         ("    auth: {header: A, cookie: B}\n", 5, "exactly one"),
         ("    dates: {zone: Mars/Base}\n", 5, "time zone"),
         ("    operations:\n      pay:\n        money:\n          amount: cents\n", 8, "'fen' or 'yuan'"),
+        ("    encoding: {fallback: gb9999}\n", 5, "no known encoding"),
         ("    timeouts: {attempt_s: 0}\n", 5, "greater than 0"),
         ("    title: ${NOT_SET}\n", 5, "NOT_SET"),
         ("    title: a\n    title: b\n", 6, "stands twice"),

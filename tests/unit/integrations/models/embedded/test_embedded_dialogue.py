@@ -56,6 +56,18 @@ def test_a_question_in_between_is_answered_and_the_form_offered_again() -> None:
     assert arguments["order"]["title"] == "Moby Dick"
 
 
+def test_a_question_about_the_world_fills_no_slot() -> None:
+    """今天天气怎么样 holds a date, and is no answer to "when"."""
+    talk = Talk()
+    talk.say("我想预约一本书")
+    talk.say("自取，北馆")
+    talk.say("红楼梦")
+    answer = talk.say("明天天气怎么样")
+    assert not answer.calls
+    assert (answer.pending or {}).get("missing") == ["when"]
+    assert talk.say("明天上午").calls
+
+
 @pytest.mark.parametrize("refusal", ["算了", "不用了", "取消", "never mind", "forget it"])
 def test_a_refusal_drops_the_form(refusal: str) -> None:
     """Nothing is proposed afterwards, whatever is said."""
