@@ -1,12 +1,12 @@
 """The system prompt and the fence round data; what a model reads besides the resident's words. Next: `loop.py`.
 
-The embedded model reads the same lines as any other model: `Today is YYYY-MM-DD`, `Reply in ...`, the `<resident>`
-block and `<data>` blocks in tool messages.
+The embedded model reads the same lines as any other model: `Today is YYYY-MM-DD`, `Reply in ...`, `Without a login
+only these tools answer: ...`, the `<resident>` block and `<data>` blocks in tool messages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,8 +28,17 @@ Reply in {language}.
 _LANGUAGES: dict[Locale, str] = {"zh": "Chinese", "en": "English"}
 
 
-def system_prompt(now: datetime, zone: str, locale: Locale, facts: Mapping[str, Any]) -> str:
-    """The system message of one step. `now` is in the estate's zone; `facts`: what a model may know of the resident."""
+_NO_LOGIN = """\
+
+The resident is not logged in. Without a login only these tools answer: {tools}.
+For anything else call the tool at once, without asking for its arguments: its result says that a login is needed."""
+
+
+def system_prompt(
+    now: datetime, zone: str, locale: Locale, facts: Mapping[str, Any], public_tools: Sequence[str] | None = None
+) -> str:
+    """The system message of one step. `now` is in the estate's zone; `facts`: what a model may know of the resident;
+    `public_tools`: for a caller who is not logged in, the names of the tools that answer him all the same."""
     rules = _RULES.format(
         date=now.strftime("%Y-%m-%d"),
         weekday=now.strftime("%A"),
@@ -37,6 +46,8 @@ def system_prompt(now: datetime, zone: str, locale: Locale, facts: Mapping[str, 
         zone=zone,
         language=_LANGUAGES[locale],
     )
+    if public_tools is not None:
+        rules += _NO_LOGIN.format(tools=", ".join(public_tools) or "none")
     return f"{rules}\n<resident>{_inside(to_json(facts))}</resident>" if facts else rules
 
 

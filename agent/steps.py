@@ -98,5 +98,8 @@ async def _end_with_approval(turn: Turn, step: Step, shown: str) -> AsyncIterato
 
 def _system(turn: Turn) -> dict[str, Any]:
     facts = turn.caller.identity.facts if turn.caller.identity else {}
-    prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts)
+    public = None
+    if turn.caller.state in ("anonymous", "refused"):
+        public = [spec.name for spec in turn.toolset.specs() if spec.public]
+    prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts, public)
     return {"role": "system", "content": prompt}

@@ -92,13 +92,14 @@ class CatalogueToolset:
             return ToolResult.failure("unknown_tool", text("tool.unknown", locale, name=call.name[:100]))
         if len(call.arguments) > MAX_ARGUMENT_BYTES:
             return ToolResult.failure("invalid_arguments", f"the arguments exceed {MAX_ARGUMENT_BYTES} bytes")
+        # first the login: nobody is asked for arguments of what he may not do anyway
+        bound = await self._outside.binder.bind(target, self._credential, deadline)
+        if isinstance(bound, Failure):
+            return self._refusal(bound, target, locale)
         try:
             arguments = self._outside.validator.check(target.tool, call.arguments)
         except ArgumentsInvalid as error:
             return ToolResult.failure("invalid_arguments", str(error), argument=error.argument)
-        bound = await self._outside.binder.bind(target, self._credential, deadline)
-        if isinstance(bound, Failure):
-            return self._refusal(bound, target, locale)
         sent = target.upstream.dates.write(_bounded_page(arguments, target))
         try:
             built = build_request(
@@ -184,8 +185,9 @@ class CatalogueToolsets:
         key = process_key or secrets.token_bytes(32)
         identities = Identities(catalogue.identity_settings, catalogue.identity, calls, key, clock)
         specs = tuple(
-            ToolSpec(tool.name, tool.description, tool.parameters, tool.effect)
-            for tool in (target.tool for target in catalogue.tools.values())
+            ToolSpec(tool.name, tool.description, tool.parameters, tool.effect, target.public)
+            for target in catalogue.tools.values()
+            for tool in (target.tool,)
         )
         self._outside = _Outside(catalogue, specs, Validator(), calls, identities, Binder(identities), new_id)
 

@@ -34,13 +34,15 @@ ToolErrorCode = Literal[
 class ToolSpec:
     """One tool as a model is offered it. `parameters` is a JSON Schema (Draft 2020-12) of type object.
 
-    `effect` is not sent to a provider; the embedded model may weigh it (a write needs its verb).
+    `effect` is not sent to a provider; the embedded model may weigh it (a write needs its verb). `public` tools
+    answer a caller without a login too.
     """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
     effect: Effect = "read"
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from tests.support.talk import talk
 
 Start = Callable[..., Any]
 
-PERSONAL = ["查询我的物业费账单", "帮我查一下停车记录", "我的报修单有哪些"]
+PERSONAL = ["查询我的物业费账单", "帮我查一下停车记录", "我的报修单有哪些", "我想报修"]
 PUBLIC = ["现在还有空车位吗", "可以报修哪些类型"]
 
 

@@ -6,6 +6,7 @@ No state but the messages; the compiled form of the last few sets of tools is ke
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from schemas.tool import ToolCall, ToolSpec
 from schemas.turn import TextDelta
 
 _CATALOGUES_KEPT = 8
+_PUBLIC_TOOLS = re.compile(r"Without a login only these tools answer: ([^\n]*)\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class EmbeddedModel:
             return Answer(text)
         if isinstance(reply, Call):
             return Answer(calls=_calls(reply, messages))
+        if isinstance(reply, Ask) and _needs_login(reply, messages):
+            return Answer(calls=[ToolCall(f"call_{len(messages)}_0", reply.form.tool.name, "{}")])
         if isinstance(reply, Ask):
             return Answer(sentences.asked(reply, history.locale, history.facts), pending=_pending(reply))
         return self._say(reply, history)
@@ -92,6 +96,14 @@ class EmbeddedModel:
                 self._catalogues.popitem(last=False)
         self._catalogues.move_to_end(key)
         return kept[1]
+
+
+def _needs_login(ask: Ask, messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the tool that is being asked for needs a login that the caller does not have: the system message lists
+    the tools that answer all the same. To ask for arguments would only put the sentence about the login off."""
+    prompt = next((str(m.get("content")) for m in messages if m.get("role") == "system"), "")
+    public = _PUBLIC_TOOLS.search(prompt)
+    return public is not None and ask.form.tool.name not in re.findall(r"[\w-]+", public[1])
 
 
 def _pending(ask: Ask) -> Mapping[str, Any]:
