@@ -16,6 +16,7 @@ import structlog
 _MAX_VALUE_CHARS = 256
 # A JWT, and what follows "Bearer": no event means to carry one; a library's exception text might.
 _SECRETS = re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.?[\w-]*|(?<=[Bb]earer )[^\s\"',]+|\bsk-[\w-]{8,}")
+_SANICS_ADVICE = "Sanic is running in PRODUCTION mode"  # on a terminal it advises a development server: not meant here
 # These say a request's whole address, query included, at INFO; or what a client sent, at DEBUG; or nothing of use.
 _QUIET = ("httpx", "httpcore", "httpx2", "httpcore2", "openai", "websockets", "sanic.websockets", "asyncio", "sanic")
 
@@ -62,6 +63,7 @@ def set_up_logging(level: str) -> None:
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=())], processors=finish
         )
     )
+    handler.addFilter(lambda record: not record.getMessage().startswith(_SANICS_ADVICE))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -95,7 +95,7 @@ class Calls:
     def _report(self, order: Order, answer: Answer | tuple[Failure, int], outcome: str, started: float) -> None:
         """One event per call: never a token, a query string or a body."""
         _log.info(
-            "upstream.call",
+            "upstream_call",
             upstream=order.target.upstream.name,
             operation=order.target.operation_name,
             method=order.built.method,

@@ -125,7 +125,7 @@ class Identities:
             read = await self._calls.read(Order(target, built, {}), credential, Deadline.after(ASKING_S))
         except StewardError as error:
             # An identity operation that cannot even be built is found at start-up; here it must not end a turn.
-            _log.error("identity.unusable", operation=target.operation_name, reason=str(error))
+            _log.error("identity_unusable", operation=target.operation_name, reason=str(error))
             read = Failure("unavailable")
         return self._keep(key, self._understood(read))
 

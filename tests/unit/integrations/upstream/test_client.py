@@ -297,7 +297,7 @@ async def test_one_event_tells_of_each_call(tmp_path: Path) -> None:
     (event,) = events
     assert isinstance(event.pop("duration_ms"), int)
     assert event == {
-        "event": "upstream.call",
+        "event": "upstream_call",
         "log_level": "info",
         "upstream": "things",
         "operation": "listThings",
