@@ -39,6 +39,27 @@ async def test_a_broken_upstream_is_named_and_the_others_work(broken: Steward, f
         assert (await resident.ask("我的报修单有哪些")).outcome == "success"
 
 
+QUERIES = {"bill": "查询我的物业费账单", "parking": "帮我查一下停车记录", "repair": "我的报修单有哪些"}
+TITLES = {"bill": "物业缴费系统", "parking": "停车系统", "repair": "报修系统"}
+
+
+@pytest.mark.parametrize("upstream", list(QUERIES))
+async def test_whichever_upstream_is_down_the_other_two_work(broken: Steward, upstream: str) -> None:
+    """All operations of one upstream are down, the identity's own included: its title is said, the others answer."""
+    async with talk(broken.ws) as resident:
+        assert (await resident.ask("你好")).outcome == "success"
+        broken.fault(upstream, "down")
+        try:
+            replies = {name: await resident.ask(query) for name, query in QUERIES.items()}
+        finally:
+            broken.control("/demo/faults", method="DELETE")
+    assert f"{TITLES[upstream]}暂时没有响应" in replies[upstream].text
+    for name, reply in replies.items():
+        if name != upstream:
+            assert reply.outcome == "success"
+            assert "暂时没有响应" not in reply.text
+
+
 async def test_a_write_whose_answer_is_lost_is_not_sent_twice(broken: Steward) -> None:
     """drop-after-commit on the repair order: exactly one order exists, and the resident reads a sentence about it."""
     before = {row["no"] for row in rows(broken.database, "SELECT no FROM repairs")}
