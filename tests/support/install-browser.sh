@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the browser tests need: Chromium (or CHROMIUM=/path) and a font with Chinese characters.
+# What the browser tests need: Chromium (or CHROMIUM=/path), a font with Chinese characters, the driver's libraries.
 set -eu
 here=$(dirname "$0")
 missing=
@@ -16,4 +16,8 @@ fi
 if ! { command -v fc-list >/dev/null 2>&1 && fc-list :lang=zh family | grep -q .; }; then
     missing="$missing fontconfig fonts-noto-cjk"
 fi
+# playwright's driver is linked with these two; a minimal system has neither
+for library in libatomic.so.1:libatomic1 libstdc++.so.6:libstdc++6; do
+    PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q "${library%%:*}" || missing="$missing ${library##*:}"
+done
 [ -z "$missing" ] || sh "$here/install-debian.sh" $missing
