@@ -22,15 +22,25 @@ log = structlog.get_logger(__name__)
 # Protocol rule 6: an exact yes or no as the whole query. A no may be said in more ways than a yes: it can do no harm.
 _YES = frozenset({"确认", "是", "好的", "可以", "yes", "ok", "confirm"})
 _NO = frozenset({"取消", "不", "不要", "不用", "不用了", "算了", "否", "不是", "不行", "no", "nope", "cancel", "stop"})
+_CANCEL = frozenset({"取消", "cancel"})  # the words that `approval.how` teaches
 _EDGES = " \t\r\n.,!;:。，！；：~～…“”\"'"  # no question mark: 可以？ asks and does not agree
 
 
 def decision(query: str) -> bool | None:
     """True for an exact yes, False for an exact no, None for anything else."""
-    word = unicodedata.normalize("NFKC", query).strip(_EDGES).casefold()
+    word = _word(query)
     if word in _YES:
         return True
     return False if word in _NO else None
+
+
+def named_cancel(query: str) -> bool:
+    """True for the no that can mean nothing else: 取消 or cancel."""
+    return _word(query) in _CANCEL
+
+
+def _word(query: str) -> str:
+    return unicodedata.normalize("NFKC", query).strip(_EDGES).casefold()
 
 
 def words(prepared: PreparedCall, locale: Locale, ttl_s: float) -> str:

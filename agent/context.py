@@ -29,7 +29,8 @@ class Budgets:
 @dataclass(slots=True)
 class Turn:
     """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`. `waited`: the query was sent
-    while an earlier turn ran, so it cannot be an answer to what that turn showed."""
+    while an earlier turn ran, so it cannot be an answer to what that turn showed. `unsettled`: what to say if the turn is
+    ended while a write is on its way."""
 
     conversation: Conversation
     query: str
@@ -47,6 +48,7 @@ class Turn:
     usage: Usage = field(default_factory=Usage)
     results: list[ToolResult] = field(default_factory=list)
     spoken: bool = False
+    unsettled: str = ""
 
     def say(self, sentence: str) -> TextDelta:
         """`sentence` for the bubble, on a line of its own if something stands there already."""

@@ -18,8 +18,11 @@ def decide(owner: str | None, caller: Caller, *, same_credential: bool) -> Decis
     if caller.owner == owner:
         return "keep"
     if same_credential:
-        # the same token: the same person, even where it has expired or its identity upstream is down by now
-        return "adopt" if caller.owner is not None and caller.state == "verified" else "keep"
+        # the same token: the same person, even where it has expired or its identity upstream is down by now; but not
+        # where it is verified to be somebody else's (a session that changed hands)
+        if caller.owner is None or caller.state != "verified":
+            return "keep"
+        return "adopt" if owner in (None, caller.provisional) else "new"
     return "adopt" if owner is None else "new"
 
 

@@ -68,13 +68,27 @@ class TurnRunner:
         self._lanes: dict[str, _Lane] = {}
         self._closing = False
 
-    def accept(self, conversation: Conversation, query: str, locale: Locale, caller: Caller, toolset: Toolset) -> str:
-        """Start a turn, or let it wait behind the running one. Returns its id; raises `FrameRefused` (`busy`, or
-        `shutting_down` once `close` was called)."""
+    def runs(self, conversation_id: str) -> bool:
+        """Whether a turn of this conversation is under way."""
+        return conversation_id in self._lanes
+
+    def accept(
+        self,
+        conversation: Conversation,
+        query: str,
+        locale: Locale,
+        caller: Caller,
+        toolset: Toolset,
+        *,
+        waited: bool = False,
+    ) -> str:
+        """Start a turn, or let it wait behind the running one. `waited`: it was sent while an earlier one ran. Returns
+        its id; raises `FrameRefused` (`busy`, or `shutting_down` once `close` was called)."""
         if self._closing:
             raise FrameRefused("shutting_down", "error.shutting_down")
         lane = self._lanes.get(conversation.id)
-        accepted = Accepted(self._new_id(), conversation, query, locale, caller, toolset, waited=lane is not None)
+        waited = waited or lane is not None
+        accepted = Accepted(self._new_id(), conversation, query, locale, caller, toolset, waited)
         if lane is None:
             task = asyncio.create_task(self._run_lane(accepted))
             self._lanes[conversation.id] = _Lane(task)
@@ -134,6 +148,8 @@ class TurnRunner:
                 async for event in events:
                     grammar.write(event)
         except asyncio.CancelledError:
+            if turn.unsettled:  # "please ask again" alone would invite a second write
+                grammar.write(turn.say(turn.unsettled))
             grammar.write(TurnFailed("turn_interrupted"))
             raise
         except Exception:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from agent.approval import decision
+from agent.approval import decision, named_cancel
 from agent.context import Turn
 from agent.conversation import add_assistant, add_result, add_user
 from agent.steps import run_steps
@@ -24,8 +24,9 @@ log = structlog.get_logger(__name__)
 async def answer_parked(turn: Turn) -> AsyncIterator[TurnEvent]:
     """The whole turn, if the query is an exact yes or no to a parked write; no event at all otherwise.
 
-    The words count only as the very next query, sent after the write was shown. Otherwise they show it once more: the
-    same word may have been the answer to something else.
+    A yes counts only as the very next query, sent after the write was shown. Otherwise it shows it once more: the same
+    word may have been the answer to something else. A mere no is then the model's to answer, but the word that was
+    shown for dropping the write drops it at any time: it can do no harm.
     """
     verdict = decision(turn.query)
     approval = _pending(turn) if verdict is not None else None
@@ -34,7 +35,7 @@ async def answer_parked(turn: Turn) -> AsyncIterator[TurnEvent]:
     last = turn.conversation.messages[-1] if turn.conversation.messages else {}
     ends_with_it = last.get("role") == "assistant" and str(last.get("content")).endswith(approval.shown)
     just_shown = ends_with_it and not turn.waited
-    if not just_shown and verdict is False:
+    if not just_shown and verdict is False and (approval.expires.passed or not named_cancel(turn.query)):
         return  # "no" to something else; the write stays parked until it expires
     add_user(turn.conversation, turn.query)
     if approval.expires.passed:
@@ -85,14 +86,14 @@ async def _run(turn: Turn, approval: Approval) -> AsyncIterator[TurnEvent]:
     turn.usage.tool_calls += 1
     yield ToolStarted(call.name, call.id, prepared.title)
     add_assistant(turn.conversation, "", [call])
-    result = ToolResult.failure(
-        "unknown_outcome", text("tool.unknown_outcome", turn.locale, upstream=prepared.upstream)
-    )
+    turn.unsettled = text("tool.unknown_outcome", turn.locale, upstream=prepared.upstream)
+    result = ToolResult.failure("unknown_outcome", turn.unsettled)
     try:
         result = await turn.toolset.call(prepared, turn.locale, turn.deadline, idempotency_key=approval.id)
     finally:
         add_result(turn.conversation, call.id, result)
         log.info("write_run", tool=call.name, upstream=prepared.upstream, ok=result.ok, error=result.error)
+    turn.unsettled = ""
     turn.results.append(result)
     duration_ms = round((time.monotonic() - started) * 1000)
     yield ToolFinished(call.name, call.id, prepared.title, result.ok, duration_ms)

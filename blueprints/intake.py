@@ -58,7 +58,7 @@ class Intake:
         self._toolset: Toolset = gateway.toolsets.for_token(None)
         self._conversation: Conversation | None = None
         self._conversation_toolset = self._toolset
-        self._queue: deque[tuple[Query, Toolset, Locale]] = deque()
+        self._queue: deque[tuple[Query, Toolset, Locale, bool]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
     @property
@@ -71,11 +71,17 @@ class Intake:
         if query.token is not None:
             self._bind(query.token)
         # a yes or no does not say which language the resident speaks: "ok" is said in all of them
-        spoken = self._locale if decision(query.query) is not None else language_of(query.query, self._locale)
+        spoken = language_of(query.query, self._locale)
+        if spoken == "en" and decision(query.query) is not None:
+            spoken = self._locale
         self._locale = query.locale or spoken
         if len(self._queue) >= _MAX_WAITING:
             raise FrameRefused("busy", "frame.busy")
-        self._queue.append((query, self._toolset, self._locale))
+        # said now, not when it is admitted: to ask who a token is may outlast the turn that runs
+        waited = bool(self._queue) or (
+            self._conversation is not None and self._gateway.turns.runs(self._conversation.id)
+        )
+        self._queue.append((query, self._toolset, self._locale, waited))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
 
@@ -94,9 +100,9 @@ class Intake:
 
     async def _work(self) -> None:
         while self._queue:
-            query, toolset, locale = self._queue[0]
+            query, toolset, locale, waited = self._queue[0]
             try:
-                await self._admit(query, toolset, locale)
+                await self._admit(query, toolset, locale, waited)
             except FrameRefused as refused:
                 sentence = text(refused.key, locale, field=refused.field, **refused.params)
                 self._connection.send(error_frame(refused.code, sentence, field=refused.field))
@@ -110,7 +116,7 @@ class Intake:
                 self._connection.send(error_frame("internal", text("error.internal", locale, reference=reference)))
             self._queue.popleft()
 
-    async def _admit(self, query: Query, toolset: Toolset, locale: Locale) -> None:
+    async def _admit(self, query: Query, toolset: Toolset, locale: Locale, waited: bool) -> None:
         caller = await toolset.caller(Deadline.after(self._gateway.identity_timeout_s))
         path_id = caller.identity.path_id if caller.identity else None
         if path_id is not None and path_id != self._path_id:
@@ -118,7 +124,7 @@ class Intake:
             raise FrameRefused("identity_mismatch", "frame.identity_mismatch")
         conversation = self._conversation_of(query, caller, toolset)
         self._connection.follow(conversation.id)
-        self._gateway.turns.accept(conversation, query.query, locale, caller, toolset)
+        self._gateway.turns.accept(conversation, query.query, locale, caller, toolset, waited=waited)
 
     def _conversation_of(self, query: Query, caller: Caller, toolset: Toolset) -> Conversation:
         current = self._conversation

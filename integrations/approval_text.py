@@ -1,12 +1,14 @@
 """What a resident is shown of a call before it is sent: a summary and labelled arguments, from document and arguments.
 
-Never from a model. `toolset.py` puts it into the prepared call.
+Never from a model, and all of it: nothing is cut, and no character of a value can pass for a line of ours.
+`toolset.py` puts it into the prepared call.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,14 +17,19 @@ from zoneinfo import ZoneInfo
 from integrations.openapi.labels import FieldLabel, argument_labels
 from integrations.upstream.shape import amount
 from integrations.upstream.target import Target
-from schemas.messages import localise
+from schemas.jsontext import to_json
+from schemas.messages import localise, text
 from schemas.tool import LabelledText
 from schemas.turn import Locale
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.]+)\}")
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?")
-_MAX_LINES = 60
-_MAX_TEXT = 2000
+# More than this nobody checks before a yes; it is refused, never cut.
+MAX_LINES = 60
+MAX_CHARS = 8000
+_BREAK = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_BLANKS = re.compile(r"[\s\u115f\u1160\u2800\u3164\uffa0]{4,}")  # enough of them wrap a line as a break does
+_JOINERS = "\u200c\u200d"  # of emoji and scripts
 _YES_NO: dict[Locale, tuple[str, str]] = {"zh": ("是", "否"), "en": ("yes", "no")}
 
 
@@ -47,10 +54,7 @@ class ApprovalText:
         """One line for each value that would be sent, nested objects flattened, in the order of the tool's schema."""
         order = {name: index for index, name in enumerate(self._target.tool.parameters.get("properties", {}))}
         sorted_arguments = dict(sorted(arguments.items(), key=lambda item: order.get(item[0], len(order))))
-        found = [LabelledText(label, text) for _, label, text in self._leaves(sorted_arguments, "", "")]
-        if len(found) > _MAX_LINES:
-            found = [*found[:_MAX_LINES], LabelledText("…", f"+{len(found) - _MAX_LINES}")]
-        return tuple(found)
+        return tuple(LabelledText(one_line(label), text) for _, label, text in self._leaves(sorted_arguments, "", ""))
 
     def _leaves(self, value: Any, path: str, above: str) -> Iterator[tuple[str, str, str]]:
         """(path, label, text) of every value; a label says where two fields of one name belong."""
@@ -58,8 +62,10 @@ class ApprovalText:
             here = f"{path}.{name}" if path else str(name)
             described = self._labels.get(here)
             label = localise(described.label, self._locale) if described and described.label else str(name)
+            if described is None and path:
+                label = here  # a name that the document does not know must not pass for one that it does
             file = _file_name(item)
-            if isinstance(item, Mapping) and file is None:
+            if isinstance(item, Mapping) and file is None and item:
                 # The one wrapper round everything, or one that has only a technical name, helps nobody.
                 wrapper = (not path and len(value) == 1) or not (described and described.label)
                 yield from self._leaves(item, here, above if wrapper else label)
@@ -76,28 +82,30 @@ class ApprovalText:
                 yield here, f"{above} · {label}" if above else label, self._text(item, described, here)
 
     def _text(self, value: Any, described: FieldLabel | None, path: str = "") -> str:
-        if isinstance(value, list):
+        if isinstance(value, list) and value:
             items = self._labels.get(f"{path}[]") or described
             return (
                 "、".join(self._text(item, items) for item in value)
                 if self._locale == "zh"
                 else ", ".join(self._text(item, items) for item in value)
             )
-        if value is None:
-            return "—"
+        if value is None or value in ("", [], {}):
+            return text("approval.nothing", self._locale)
         if isinstance(value, bool):
             return _YES_NO[self._locale][0 if value else 1]
         file = _file_name(value)
         if file is not None:
-            return file
+            return one_line(file)
+        if isinstance(value, Mapping):
+            return one_line(to_json(value))
         gloss = self._gloss(value, described, path)
         if gloss:
-            return localise(gloss, self._locale)
+            return one_line(localise(gloss, self._locale))
         unit = self._target.settings.money.get(path) or self._target.settings.money.get(path.rpartition(".")[2])
         if unit is not None and isinstance(value, int | Decimal):
             shaped = amount(value, unit)
             return f"{shaped['value']} {shaped['unit']}" if isinstance(shaped, Mapping) else str(value)
-        return self._readable(str(value))[:_MAX_TEXT]
+        return self._readable(one_line(str(value)))
 
     def _gloss(self, value: Any, described: FieldLabel | None, path: str) -> str | None:
         """What a person calls the value: by upstreams.yaml, by the identity's own facts, by the document."""
@@ -116,6 +124,22 @@ class ApprovalText:
             return text
         local = moment.astimezone(self._zone) if moment.tzinfo is not None else moment
         return local.strftime("%Y-%m-%d %H:%M")
+
+
+def too_much(lines: Sequence[LabelledText]) -> bool:
+    """Whether this is more than a resident can be shown whole."""
+    return len(lines) > MAX_LINES or sum(len(line.label) + len(line.text) for line in lines) > MAX_CHARS
+
+
+def one_line(text: str) -> str:
+    """`text` as part of one line, whatever is in it: breaks, long blanks, control and direction characters as signs."""
+    text = _BREAK.sub(" ⏎ ", text)
+    text = _BLANKS.sub(lambda match: f" ␣×{len(match[0])} ", text)
+    return "".join(character if _is_plain(character) else f"\\u{ord(character):04x}" for character in text)
+
+
+def _is_plain(character: str) -> bool:
+    return character in _JOINERS or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
 
 
 def readable_names(facts: Any) -> Iterator[tuple[tuple[str, str], str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from integrations.openapi.bodies import offered
 from integrations.openapi.load import load_document
 from integrations.openapi.model import Note, Operation, OperationOptions, Tool, ToolOptions
 from integrations.openapi.tools import build_tools
@@ -110,15 +111,9 @@ def _target(upstream: Upstream, tool: Tool, settings: OperationSettings) -> Targ
 
 
 def _body_properties(operation: Operation) -> set[str]:
-    """The top-level properties of the operation's bodies, one `$ref` deep."""
-    found: set[str] = set()
-    for media_type in operation.body.media_types if operation.body is not None else ():
-        schema = media_type.schema
-        if isinstance(schema, Mapping) and str(schema.get("$ref", "")).startswith("#/$defs/"):
-            schema = schema.get("$defs", {}).get(schema["$ref"].removeprefix("#/$defs/"), {})
-        if isinstance(schema, Mapping):
-            found |= set(schema.get("properties", {}))
-    return found
+    """The top-level properties of the operation's bodies, as far as they become arguments of their own."""
+    choices = offered(operation.body) if operation.body is not None else ()
+    return {name for choice in choices if choice.shape is not None for name in choice.shape.properties}
 
 
 def _options(settings: UpstreamSettings, by_key: Mapping[str, OperationSettings]) -> ToolOptions:
@@ -129,7 +124,7 @@ def _options(settings: UpstreamSettings, by_key: Mapping[str, OperationSettings]
     headers = {said.idempotency.header.lower() for said in by_key.values() if said.idempotency is not None}
     return ToolOptions(
         hidden=frozenset(settings.hide),
-        bound=frozenset(settings.bindings()),
+        bound=frozenset(settings.bindings()) | settings.credential_places(),
         reserved_headers=frozenset(headers),
         drop=tuple(settings.drop),
         operations=operations,
@@ -234,11 +229,25 @@ def _not_effective(upstream: Upstream) -> list[Note]:
             notes.append(Note("upstreams.yaml", pointer, f"{name}: reconcile is not effective yet", "noticed", name))
     # Operations that were skipped while loading are no longer there to be matched.
     whole = not any(note.action == "skipped" for note in upstream.document.notes)
+    for location, name in upstream.settings.bindings():
+        if (
+            whole
+            and location != "header"
+            and not any(_declares(o, location, name) for o in upstream.document.operations)
+        ):
+            pointer = f"/upstreams/{upstream.name}/bind"
+            notes.append(Note("upstreams.yaml", pointer, f"bind: no operation declares {location}.{name}", "noticed"))
     for pattern in upstream.settings.drop:
         if whole and not any(_dropped(pattern, operation) for operation in upstream.document.operations):
             pointer = f"/upstreams/{upstream.name}/drop"
             notes.append(Note("upstreams.yaml", pointer, f"drop: {pattern} names no operation", "noticed"))
     return notes
+
+
+def _declares(operation: Operation, location: str, name: str) -> bool:
+    if location == "body":
+        return name in _body_properties(operation)
+    return any((p.location, p.name) == (location, name) for p in operation.parameters)
 
 
 def _dropped(pattern: str, operation: Operation) -> bool:

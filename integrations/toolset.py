@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from integrations.approval_text import ApprovalText
+from integrations.approval_text import MAX_CHARS, MAX_LINES, ApprovalText, too_much
 from integrations.binding import Binder
 from integrations.catalogue import Catalogue
 from integrations.openapi.validate import Validator
@@ -25,6 +25,7 @@ from integrations.upstream.failures import Failure
 from integrations.upstream.identity import Identities, Known
 from integrations.upstream.request import BuiltRequest, build_request
 from integrations.upstream.response import failure_result
+from integrations.upstream.scrub import Scrubber
 from integrations.upstream.target import Target
 from schemas.credential import Credential
 from schemas.deadline import Deadline
@@ -79,11 +80,12 @@ class CatalogueToolset:
         if self._credential is None:
             return Caller("anonymous", None)
         known = await self._outside.identities.of(self._credential, deadline)
+        digest = self._outside.identities.owner_key(self._credential)
         if known.state == "verified":
-            return Caller("verified", known.subject, self._identity(known))
+            return Caller("verified", known.subject, self._identity(known), digest)
         if known.state == "refused":
-            return Caller("refused", None)
-        return Caller("unknown", self._outside.identities.owner_key(self._credential))
+            return Caller("refused", None, provisional=digest)
+        return Caller("unknown", digest, provisional=digest)
 
     async def prepare(self, call: ToolCall, locale: Locale, deadline: Deadline) -> PreparedCall | ToolResult:
         """The checked and built call, or the refusal as the tool's result. Sends nothing but the identity operation."""
@@ -100,6 +102,9 @@ class CatalogueToolset:
             arguments = self._outside.validator.check(target.tool, call.arguments)
         except ArgumentsInvalid as error:
             return ToolResult.failure("invalid_arguments", str(error), argument=error.argument)
+        own = _own_member(arguments, target)
+        if own is not None:
+            return ToolResult.failure("invalid_arguments", f"`{own}` is filled by the gateway; leave it out.")
         sent = target.upstream.dates.write(_bounded_page(arguments, target))
         try:
             built = build_request(
@@ -113,13 +118,17 @@ class CatalogueToolset:
             return ToolResult.failure("invalid_arguments", str(error))
         caller = await self.caller(deadline) if target.tool.effect == "write" else None
         words = ApprovalText(target, locale, caller.identity.facts if caller and caller.identity else None)
+        lines = words.lines(arguments)
+        if target.tool.effect == "write" and too_much(lines):
+            reason = f"more than a resident can check at once ({MAX_LINES} values, {MAX_CHARS} characters); send less"
+            return ToolResult.failure("invalid_arguments", reason)
         return PreparedCall(
             call=call,
             effect=target.tool.effect,
             title=target.title(locale),
             upstream=target.upstream.title(locale),
             summary=words.summary(arguments),
-            arguments=words.lines(arguments),
+            arguments=lines,
             digest=built.digest(),
             request=_Request(target, built, sent),
         )
@@ -150,6 +159,7 @@ class CatalogueToolset:
             for value in upstream.settings.bind.values()
         }
         facts = {name: value for name, value in known.fields.items() if name not in bound}
+        facts = Scrubber(self._credential).value(facts)  # they go into the prompt: an upstream may echo the token
         return Identity(known.subject, known.path_id, facts)
 
     def _refusal(self, failure: Failure, target: Target, locale: Locale) -> ToolResult:
@@ -199,6 +209,20 @@ class CatalogueToolsets:
         """Ends what is under way and closes every connection."""
         await self._outside.identities.close()
         await asyncio.gather(*(client.close() for client in self._clients.values()))
+
+
+def _own_member(arguments: Mapping[str, Any], target: Target) -> str | None:
+    """A bound or hidden name inside a body that is one argument; from flat arguments the schema has left it out."""
+    settings = target.upstream.settings
+    own = {name for location, name in settings.bindings() if location == "body"} | set(settings.hide)
+    for name, place in target.tool.arguments.items():
+        if place.pointer == "" and place.location == "body":
+            value = arguments.get(name)
+            for part in value if isinstance(value, list) else [value]:
+                found = own & part.keys() if isinstance(part, Mapping) else set()
+                if found:
+                    return min(found)
+    return None
 
 
 def _bounded_page(arguments: Mapping[str, Any], target: Target) -> dict[str, Any]:

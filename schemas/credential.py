@@ -10,7 +10,7 @@ MAX_TOKEN_BYTES = 8192
 
 
 class Credential:
-    """Holds one token. `reveal()` is called in `integrations/upstream/auth.py`, `identity.py` and `scrub.py` alone.
+    """Holds one token. Only `integrations/upstream/auth.py`, `identity.py` and `scrub.py` may call `reveal()`.
 
     Raises `ValueError` for a token that is empty, longer than 8 KiB or has characters that no header may carry.
     """

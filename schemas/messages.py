@@ -98,6 +98,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "tool.limit": ("本次回答调用的系统次数已达上限", "This answer has used up its calls to the estate's systems"),
     "note.cut_lists": ("其中 {count} 条未显示", "{count} entries inside are not shown"),
     "note.cut_text": ("内容过长，仅显示开头部分", "Too long: only the beginning is shown"),
+    "note.no_answer": ("{upstream}没有返回内容", "{upstream} sent no content"),
     "note.empty": ("没有返回内容", "There was no content"),
     "note.file": (
         "返回的是文件（{type}，{size} 字节），内容不在此显示",
@@ -125,6 +126,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "What would be submitted is no longer what was shown, so nothing was submitted. Please tell me again.",
     ),
     "approval.still_waiting": ("这项操作还在等您确认：", "This is still waiting for your answer:"),
+    "approval.nothing": ("未指定", "not given"),
     "approval.done": ("{title}：已提交成功。", "{title}: submitted."),
     "approval.pending": (
         "已展示给住户，等待确认，尚未提交",
@@ -167,7 +169,9 @@ def localise(value: str, locale: Locale) -> str:
 
 
 def language_of(query: str, default: Locale) -> Locale:
-    """The language a query is written in: Chinese if it has a Han character, English if it has two Latin letters."""
+    """The language a query is written in: Chinese if it has a Han character, English if it has two Latin letters
+    outside codes (BX20261122-0007 is written so in both)."""
     if _HAN.search(query):
         return "zh"
-    return "en" if len(re.findall(r"[A-Za-z]", query)) >= 2 else default
+    words = re.sub(r"[A-Za-z-]*\d[\w-]*", " ", query)
+    return "en" if len(re.findall(r"[A-Za-z]", words)) >= 2 else default

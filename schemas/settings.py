@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     )
 
     host: str = Field(default="127.0.0.1", description="address the gateway listens on")
-    port: int = Field(default=8001, ge=0, le=65535, description="port of the gateway; 0 lets the system choose")
+    port: int = Field(default=8001, ge=1, le=65535, description="port of the gateway")
     demo_port: int = Field(default=8101, ge=1, le=65533, description="first of the embedded estate's three ports")
     data_dir: Path = Field(default=PROJECT / "data", description="folder of everything that is written")
     upstreams: Path = Field(default=SHIPPED_UPSTREAMS, description="the upstreams file")

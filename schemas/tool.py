@@ -129,9 +129,11 @@ class Caller:
 
     verified: the identity operation answered, `owner` is its subject. anonymous: no token, `owner` is None.
     refused: the token was refused (wrong or expired), `owner` is None. unknown: the identity upstream did not
-    answer (or none is configured), `owner` is a keyed digest of the token.
+    answer (or none is configured), `owner` is a keyed digest of the token. `provisional` is that digest whatever the
+    state: what he began while unknown is his once he is verified.
     """
 
     state: IdentityState
     owner: str | None
     identity: Identity | None = None
+    provisional: str | None = None

@@ -315,6 +315,11 @@ class UpstreamSettings(Part):
         """True where the resident's own token is sent."""
         return any(auth.fixed is None for auth in self.auth)
 
+    def credential_places(self) -> set[tuple[str, str]]:
+        """Where `auth` puts something, as (location, wire name)."""
+        places = [(("header", a.header), ("query", a.query), ("cookie", a.cookie)) for a in self.auth]
+        return {(location, name) for place in places for location, name in place if name is not None}
+
     def bindings(self) -> dict[tuple[str, str], Scalar]:
         """What `bind` says, by (location, wire name)."""
         return {(k.partition(".")[0], k.partition(".")[2]): v for k, v in self.bind.items()}

@@ -86,7 +86,7 @@ def read_answer(answer: Answer, target: Target) -> Read | Failure:
     elif decoded.kind == "json":
         opened = open_envelope(decoded.value, settings, path)
         failure = failures.by_envelope(opened, settings.errors)
-    elif decoded.kind == "empty" and effect == "write" and answer.status not in _DONE and _judges(target):
+    elif decoded.kind == "empty" and answer.status not in _DONE and _judges(target):
         failure = Failure("bad_upstream_response")
     if failure is not None and failure.code == "bad_upstream_response" and effect == "write":
         # It answered 2xx to a write and the rest cannot be understood: nobody may call that a failure.
@@ -129,8 +129,12 @@ def _succeeded(read: Read, answer: Answer, target: Target, arguments: Mapping[st
         size = answer.headers.get("content-length", "") if answer.oversized else str(decoded.size)
         content["data"] = {"type": decoded.media_type, "size": int(size) if size.isdigit() else None}
         notes.append(text("note.file", locale, type=decoded.media_type, size=size or "?"))
+    elif decoded.kind == "broken":
+        notes.append(text("note.unverified", locale))
+    elif decoded.kind == "empty" and target.tool.effect == "read" and answer.status not in _DONE:
+        notes.append(text("note.no_answer", locale, upstream=target.upstream.title(locale)))
     else:
-        notes.append(text("note.unverified" if decoded.kind == "broken" else "note.empty", locale))
+        notes.append(text("note.empty", locale))
     if decoded.replaced:
         notes.append(text("note.replaced", locale))
     headers = _declared_headers(answer, target)

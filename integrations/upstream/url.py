@@ -18,7 +18,8 @@ from schemas.errors import RequestRefused
 from schemas.jsontext import to_json
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_DOTS = re.compile(r"(?:^|[/\\])\.{1,2}(?:$|[/\\])")
+# `..;` is a dot segment for servers that take path parameters off first (RFC 3986 §3.3).
+_DOTS = re.compile(r"(?:^|[/\\])\.{1,2}(?:;[^/\\]*)?(?:$|[/\\])")
 
 
 def build_url(operation: Operation, base_url: str, values: Mapping[tuple[str, str], Any], query: Sequence[str]) -> str:
@@ -87,7 +88,7 @@ def _value(parameter: Parameter | None, name: str, values: Mapping[tuple[str, st
     for text in _texts(value):
         if _CONTROL.search(text):
             raise RequestRefused(f"The value of {name!r} has control characters.")
-        if _DOTS.search(text):
+        if _DOTS.search(text) or _DOTS.search(unquote(text)):
             raise RequestRefused(f"The value of {name!r} has dot segments, which would climb out of the path.")
     if parameter.media_type is not None:
         text = encode(to_json(value) if parameter.media_type.endswith("json") else scalar(value))
@@ -121,5 +122,5 @@ def _check(url: str, origin: str, prefix: str, template: str) -> None:
     if not re.fullmatch(pattern, parsed.path):
         raise RequestRefused("The request would leave the operation's path.")
     for segment in parsed.path.split("/"):
-        if unquote(segment) in (".", ".."):
+        if unquote(segment).partition(";")[0] in (".", ".."):
             raise RequestRefused("The path would contain a dot segment.")

@@ -40,8 +40,8 @@ def _marks(steward: Steward, user: str) -> set[str]:
     return {row["mark"] for row in found}
 
 
-async def test_another_residents_token_on_one_connection_starts_another_conversation(steward: Steward) -> None:
-    """A second login on the same connection gets a new conversation id and nothing of the first one's data."""
+async def test_logging_out_on_a_connection_starts_another_conversation(steward: Steward) -> None:
+    """After an empty token there is a new conversation id and nothing of the first one's data."""
     async with talk(steward.ws, "user123", steward.login("user123")) as resident:
         first = await resident.ask("帮我查一下停车记录")
         resident.token = ""

@@ -17,7 +17,7 @@ from integrations.models.embedded.extract import Scene, derive, extract, missing
 from integrations.models.embedded.forms import new_values, raw_slot, switches, wanted
 from integrations.models.embedded.history import History, Turn
 from integrations.models.embedded.memory import flat, inherit
-from integrations.models.embedded.rank import Catalogue, Ranked, clear, rank
+from integrations.models.embedded.rank import ALIKE, Catalogue, Ranked, clear, rank
 from integrations.models.embedded.schema import Path
 from integrations.models.embedded.spans import spans_of
 from integrations.models.embedded.state import Ask, Call, Form, Reply, Say, State
@@ -212,8 +212,8 @@ class Dialogue:
         top = clear(ranked, self.catalogue, text)
         if (
             last is not None
-            and (top is None or top.tool is last.tool or not top.found)
-            and (FOLLOW.search(text) or len(text) <= 6)
+            and (top is None or top.tool is last.tool or not (top.found or top.likeness >= ALIKE))
+            and (FOLLOW.search(text) or (len(text) <= 6 and (top is None or not QUESTION.search(text))))
         ):
             followed = self._follow(last, text)
             if followed is not None:

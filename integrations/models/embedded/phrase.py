@@ -116,9 +116,7 @@ def _empty(tool: Tool | None, locale: Locale) -> str:
 def _noun(tool: Tool | None, locale: Locale) -> str:
     """What the rows are, from the tool's title: 查询借阅记录 lists 借阅记录."""
     title = tool.title(locale) if tool is not None else ""
-    noun = re.sub(
-        r"^(查询|查看|列出|获取|搜索|查)|^(list|get|show|find|search|query)\s+(the\s+)?", "", title, flags=re.I
-    )
+    noun = _VERB.sub("", title)
     return noun[:1].upper() + noun[1:] if noun != title and len(noun) <= 30 else _say("noun", locale)
 
 

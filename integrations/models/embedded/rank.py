@@ -38,6 +38,8 @@ _WEIGHTS = {
 ENOUGH, COVERED = 2.3, 0.28
 # A sentence whose every rare word is the tool's own needs less.
 ENOUGH_COVERED, WELL_COVERED = 1.0, 0.72
+# From here on a sentence is as good as one of the tool's own examples.
+ALIKE = 0.75
 # What names one record or person: with it few other words are needed.
 _NAMING = frozenset({"code", "plate", "email"})
 _PAST = re.compile(
@@ -151,12 +153,19 @@ def _likeness(tool: Tool, plain: str, query: Mapping[str, float], catalogue: Cat
     return best
 
 
+def _bare(found: Found) -> bool:
+    """A number of one to three digits, as in 下午3点 or building 2: no sentence is about a record because of it."""
+    return isinstance(found.value, int | str) and str(found.value).isdecimal() and len(str(found.value)) <= 3
+
+
 def _evidence(tool: Tool, found: Mapping[Path, Found], text: str) -> float:
     kinds = {slot.path: slot for slot in tool.slots}
     score = 0.0
     for path, value in found.items():
         slot: Slot = kinds[path]
         if not value.strong:
+            continue
+        if slot.kind == "code" and _bare(value):
             continue
         if slot.kind == "code" and not slot.schema.get("pattern"):
             score += 0.6
@@ -197,7 +206,7 @@ def _allowed(
     """
     if not tool.write:
         return True
-    if tool.verbs & verbs or likeness >= 0.75:
+    if tool.verbs & verbs or likeness >= ALIKE:
         return True
     if tool.reports and "create" in tool.verbs and FAULT.search(text):
         return True
@@ -242,7 +251,9 @@ def clear(ranked: Sequence[Ranked], catalogue: Catalogue, text: str) -> Ranked |
     if top.score < bar:
         return None
     kinds = {slot.path: slot for slot in top.tool.slots}
-    named = any(f.strong and kinds[p].kind in _NAMING and kinds[p].required for p, f in top.found.items())
+    named = any(
+        f.strong and kinds[p].kind in _NAMING and kinds[p].required and not _bare(f) for p, f in top.found.items()
+    )
     asks_past = top.tool.records and bool(_PAST.search(text))
     if top.coverage < (0.7 if elsewhere else COVERED) and not ((named or reported or asks_past) and not elsewhere):
         return None

@@ -51,12 +51,12 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "resume": ("另外，“{title}”还没有完成。", "By the way, “{title}” is not finished yet."),
     "begin": ("好的，我来帮您{title}。", "Sure, I can help with that: {title}."),
     "not_understood": ("抱歉，我没有看懂。", "Sorry, I did not get that."),
-    "ask_one": ("请问{slots}？", "Could you tell me {slots}?"),
+    "ask_one": ("请问{slots}？", "Please tell me: {slots}."),
     "ask_more": ("请告诉我：{slots}。", "Please tell me: {slots}."),
     "any": ("没有要求可以回复“都可以”", "reply “any” if you have no preference"),
     "example": ("例如：{example}", "for example: {example}"),
 }
-_MOST_TOOLS = 12
+_MOST_TOOLS = 20
 
 
 def say(key: str, locale: Locale, **params: str) -> str:
@@ -79,7 +79,7 @@ def title_of(tool: Tool, locale: Locale) -> str:
 
 
 def listed(tools: Sequence[Tool], locale: Locale) -> str:
-    """The tools by their titles, one a line, at most twelve; those that have examples, if some do."""
+    """The tools by their titles, one a line, at most twenty; those that have examples, if some do."""
     shown = [t for t in tools if t.examples]
     titles = list(dict.fromkeys(t.title(locale) for t in (shown if len(shown) >= 3 else tools)))
     rest = len(titles) - _MOST_TOOLS

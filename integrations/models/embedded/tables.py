@@ -70,7 +70,9 @@ class Table:
         self.number = next((n for n in self.columns if any(r[n].number for r in self.cells if n in r)), None)
         self.money = [n for n in self.columns if kinds[n] == "money"]
         rest = [
-            n for n in self.columns if n not in (self.status, self.number) and not (len(rows) > 1 and self._constant(n))
+            n
+            for n in self.columns
+            if n not in (self.status, self.number) and not (len(rows) > 1 and self._constant(n) and kinds[n] != "date")
         ]
         texts = [
             n for n in rest if kinds[n] == "text" and not any(r[n].measure or r[n].number for r in self.cells if n in r)
@@ -78,9 +80,9 @@ class Table:
         same = [
             n
             for n in self.columns
-            if n not in rest and n not in (self.status, self.number) and kinds[n] in ("coded", "text")
+            if n not in rest and n not in (self.status, self.number) and kinds[n] in ("coded", "text", "month")
         ]
-        self.common = [self.cells[0][n].text for n in same if len(self.cells[0][n].text) <= 16][:2]
+        self.common = [self.cells[0][n].text for n in same if len(self.cells[0][n].text) <= 16][:3]
         coded = [n for n in rest if kinds[n] == "coded"][:1]
         months = [n for n in rest if kinds[n] == "month"][:1]
         self.subject = [n for n in self.columns if n in (*coded, *months, *(texts if not (coded and months) else ()))]
@@ -103,7 +105,7 @@ class Table:
 
     def _line(self, row: Mapping[str, Cell]) -> str:
         zh = self.locale == "zh"
-        subject = " ".join(row[n].text for n in self.subject if n in row and row[n].text)
+        subject = " ".join(dict.fromkeys(row[n].text for n in self.subject if n in row and row[n].text))
         number = row[self.number].text if self.number and self.number in row else ""
         if number:
             subject = (f"{subject}（{number}）" if zh else f"{subject} ({number})") if subject else number

@@ -54,13 +54,13 @@ FAULT = re.compile(
     r"|[\u4e00-\u9fff]不(?:了|着|开|上|动|出|下|亮|响|转|热|冷|通|灵|停|清|准|稳|住|工作|制|启动|能用"
     r"|好使|见)|不(?:亮|响|转|热|冷|通|灵|制冷|制热|好用|能用|工作|运转|启动)"
     r"|\b(broke|broken|leak\w*|stuck|dead|won'?t|doesn'?t|isn'?t|not work\w*|can'?t open|went out"
-    r"|is out|out of order|fail\w*|fault\w*"
+    r"|is out|out of order|no (?:hot )?(?:water|power|electricity|gas|heating)|fail\w*|fault\w*"
     r"|block\w*|clog\w*|flicker\w*|crack\w*|burst|jammed|smell\w*|noisy|dripping|drips?|overflow\w*|damaged)\b",
     re.I,
 )
 # Faults that name what fails.
 WHOLE_FAULT = re.compile(
-    r"[停没断][水电气网]|跳闸|漏[水电气雨]|\b(power (cut|outage)|no (water|power|electricity|gas))\b", re.I
+    r"[停没断][水电气网]|跳闸|漏[水电气雨]|\b(power (cut|outage)|no (hot )?(water|power|electricity|gas))\b", re.I
 )
 # A tool that takes such reports says so in its own text.
 REPORT = re.compile(r"故障|坏了|损坏|问题上报|报障|\b(broken|fault|faulty|defect|out of order|problem)\b", re.I)
@@ -87,8 +87,8 @@ CANCEL = re.compile(
     re.I,
 )
 YES = re.compile(
-    r"^(嗯+|好+的?|好呀|好吧|可以|行|是的?|对的?|没错|确认.{0,3}|确定.{0,3}|同意|提交吧?|ok(ay)?|yes+"
-    r"|yeah|yep|sure|confirm\w*|right|correct|fine|go ahead)"
+    r"^(嗯+|好+的?|好呀|好吧|可以|行|是的?|对的?|没错|确认.{0,3}|确定.{0,3}|同意|提交吧?|ok(ay)?( please)?"
+    r"|yes+( please)?|please do|yeah|yep|sure|confirm\w*|right|correct|fine|go ahead)"
     r"[吧啦呀的。.!！~\s]*$",
     re.I,
 )
@@ -109,7 +109,10 @@ ANY = re.compile(
     r"|don'?t (mind|care)|as soon as possible|asap|flexible)\b",
     re.I,
 )
-FOLLOW = re.compile(r"^(那么?|还有|(and|what about|how about|then)\b)|呢[?？]?$", re.I)
+# 还有空车位吗 asks whether there is any; 还有水费 goes on.
+FOLLOW = re.compile(
+    r"^(那么?|还有(?!没有|多少|几|哪|什么|.*[吗么嘛?？]$)|(and|what about|how about|then)\b)|呢[?？]?$", re.I
+)
 PRONOUN = re.compile(r"它|这[个张笔条单件]|那[个张笔条单件]|\b(it|that one|this one|that|this)\b", re.I)
 MORE = re.compile(r"^(下一页|还有吗|更多|继续|再来.*|再看.*|next( page)?|more|show more|continue)[。.!！?？\s]*$", re.I)
 ALL = re.compile(r"所有|全部|一切|都[是给打]|全[是给打]|\b(all|every|everything)\b", re.I)

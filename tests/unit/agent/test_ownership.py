@@ -10,6 +10,7 @@ from agent.ownership import decide, may_open
 from schemas.tool import Caller
 
 ANNA, BERT = Caller("verified", "anna"), Caller("verified", "bert")
+CHECKED = Caller("verified", "anna", provisional="digest-1")
 NOBODY, REFUSED, UNKNOWN = Caller("anonymous", None), Caller("refused", None), Caller("unknown", "digest-1")
 
 
@@ -29,7 +30,8 @@ NOBODY, REFUSED, UNKNOWN = Caller("anonymous", None), Caller("refused", None), C
         ("anna", UNKNOWN, True, "keep", "who he is cannot be asked by now"),
         ("anna", UNKNOWN, False, "new", "another token that cannot be checked"),
         ("digest-1", UNKNOWN, True, "keep", "still not to be checked"),
-        ("digest-1", ANNA, True, "adopt", "the same token, checked at last"),
+        ("digest-1", CHECKED, True, "adopt", "the same token, checked at last"),
+        ("bert", CHECKED, True, "new", "the same token, but it has become somebody else's"),
         ("digest-1", ANNA, False, "new", "another token"),
         ("digest-1", REFUSED, True, "keep", "the same token, refused at last: no data came of it"),
         ("digest-1", NOBODY, False, "new", "he logged out"),
@@ -41,7 +43,7 @@ def test_the_table(owner: str | None, caller: Caller, same: bool, expected: str,
 
 
 owners = st.none() | st.sampled_from(["anna", "bert", "digest-1"])
-callers = st.sampled_from([ANNA, BERT, NOBODY, REFUSED, UNKNOWN])
+callers = st.sampled_from([ANNA, BERT, CHECKED, NOBODY, REFUSED, UNKNOWN])
 
 
 @given(owners, callers)

@@ -102,6 +102,17 @@ async def test_a_later_no_is_an_ordinary_query_and_the_write_stays_parked() -> N
     assert talk.waiting is not None
 
 
+async def test_a_later_cancel_drops_the_write() -> None:
+    """The resident was told to reply with this word: it works after something else in between, too."""
+    talk, toolset = Talk(), orders()
+    await parked(talk, toolset)
+    await talk.say("what is the weather", ScriptedModel(["Fine."]), toolset)
+    events = await talk.say("取消", ScriptedModel(), toolset)
+    assert "Nothing was submitted" in spoken(events)
+    assert talk.waiting is None
+    assert toolset.sent == []
+
+
 async def test_a_yes_that_was_sent_before_the_write_was_shown_does_not_run_it() -> None:
     """Query and yes in one breath: the yes waited while the write was parked, so it was never a yes to that write."""
     talk, toolset = Talk(), orders()

@@ -14,6 +14,7 @@ from integrations.stores.memory import MemoryApprovals
 from integrations.stores.memory_log import MemoryLog
 from schemas.conversation import Conversation
 from schemas.errors import FrameRefused
+from schemas.messages import text
 from schemas.tool import ToolCall
 from tests.support.fakes import (
     ZONE,
@@ -181,6 +182,28 @@ async def test_close_in_the_middle_of_a_tool_call_leaves_a_well_formed_history()
     assert house.terminals() == [(turn_id, "turn_interrupted")]
     assert well_formed(house.conversation.messages)
     assert [result["ok"] for result in tool_results(house.conversation.messages)] == [False]
+
+
+async def test_close_in_the_middle_of_a_write_says_that_its_outcome_is_unknown() -> None:
+    """The bubble tells the resident to check first; "please ask again" alone would invite a second write."""
+    never, reached = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: Any) -> Any:
+        reached.set()
+        await never.wait()
+
+    house = House([ToolCall("call1", "order", "{}")])
+    house.toolset.tools["order"].result = hang
+    house.accept("order")
+    await house.until(lambda: len(house.terminals()) == 1)
+    turn_id = house.accept("yes")
+    await reached.wait()
+    await house.runner.close()
+    assert house.terminals()[-1] == (turn_id, "turn_interrupted")
+    assert whole(house.frames(), turn_id)
+    said = "".join(f["content"] for f in house.frames() if f["type"] == "chunk" and f["turn_id"] == turn_id)
+    assert text("tool.unknown_outcome", "en", upstream="the upstream") in said
+    assert well_formed(house.conversation.messages)
 
 
 async def test_a_defect_ends_its_turn_with_internal_and_a_reference() -> None:

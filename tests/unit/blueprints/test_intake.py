@@ -183,7 +183,7 @@ async def test_the_same_unknown_token_is_adopted_once_it_can_be_verified(desk: D
     client = desk.connect()
     first = await client.ask(token="dora")
     assert client.conversation().owner == "digest-dora"
-    desk.toolsets.by_token["dora"].who = Caller("verified", "dora")
+    desk.toolsets.by_token["dora"].who = Caller("verified", "dora", provisional="digest-dora")
     assert await client.ask() == first
     assert client.conversation().owner == "dora"
 
@@ -359,3 +359,22 @@ async def test_while_it_shuts_down_no_query_is_taken(desk: Desk) -> None:
     client = desk.connect()
     await client.ask("x", token="anna")
     assert client.codes == ["shutting_down"]
+
+
+async def test_a_yes_sent_before_the_write_was_shown_is_no_yes_to_it() -> None:
+    """Asking who he is outlasts the turn that parks the write: when it was sent counts, not when it was admitted."""
+    thought = asyncio.Event()
+    desk = Desk([thought, ToolCall("1", "order", "{}")])
+    anna, client = desk.toolsets.by_token["anna"], desk.connect()
+    client.intake.put(Query(query="order it", token="anna"))
+    await until(lambda: len(desk.model.requests) == 1)
+    gate = anna.caller_gate = asyncio.Event()
+    client.intake.put(Query(query="yes"))
+    thought.set()
+    await until(lambda: client.done() == 1)
+    gate.set()
+    await until(lambda: client.done() == 2)
+    assert anna.sent == []
+    await client.ask("yes")
+    assert [name for name, _, _ in anna.sent] == ["order"]
+    await desk.turns.close()

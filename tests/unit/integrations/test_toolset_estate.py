@@ -151,7 +151,7 @@ async def test_a_wrong_token_calls_the_identity_once_and_nothing_else(estate: Es
         ("429:30", "rate_limited", "rate_limited"),
         ("gbk", "ok", "ok"),
         ("bom", "ok", "ok"),
-        ("empty", "ok", "ok"),
+        ("empty", "ok", "bad_upstream_response"),
         ("big-page", "ok", "ok"),
     ],
 )

@@ -105,7 +105,8 @@ def test_localising_gives_a_part_of_the_text(value: str) -> None:
 @pytest.mark.parametrize(
     ("query", "default", "language"),
     [("查询账单", "en", "zh"), ("pay bill 3号楼", "en", "zh"), ("my bills", "zh", "en"), ("12", "zh", "zh"),
-     ("12", "en", "en"), ("?", "en", "en"), ("a", "zh", "zh"), ("", "zh", "zh")],
+     ("12", "en", "en"), ("?", "en", "en"), ("a", "zh", "zh"), ("", "zh", "zh"),
+     ("BX20261122-0007", "zh", "zh"), ("order BX2026", "zh", "en")],
 )  # fmt: skip
 def test_the_language_of_a_query(query: str, default: Locale, language: Locale) -> None:
     """What shows none is answered in the default."""

@@ -34,9 +34,9 @@ def test_the_defaults_are_those_of_the_protocol(environment: dict[str, str]) -> 
 
 def test_steward_variables_are_read(environment: dict[str, str], tmp_path: Path) -> None:
     """Prefix STEWARD_, relative paths from where it was started."""
-    environment |= {"STEWARD_PORT": "0", "STEWARD_LOCALE": "en", "STEWARD_DATA_DIR": str(tmp_path / "x" / ".." / "y")}
+    environment |= {"STEWARD_PORT": "9", "STEWARD_LOCALE": "en", "STEWARD_DATA_DIR": str(tmp_path / "x" / ".." / "y")}
     settings = Settings()
-    assert (settings.port, settings.locale, settings.data_dir) == (0, "en", (tmp_path / "y").resolve())
+    assert (settings.port, settings.locale, settings.data_dir) == (9, "en", (tmp_path / "y").resolve())
 
 
 def test_an_empty_variable_is_not_set(environment: dict[str, str]) -> None:

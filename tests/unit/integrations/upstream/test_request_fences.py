@@ -76,7 +76,25 @@ def test_a_built_url_never_leaves_origin_and_template(style: str, first: Any, se
     assert set(parse_qs(parsed.query, keep_blank_values=True)) <= {"q"}
 
 
-@pytest.mark.parametrize("value", ["", ".", "..", "../admin", "a/../b", "..\\x", "a\nb", "a\x00", None])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        ".",
+        "..",
+        "../admin",
+        "a/../b",
+        "..\\x",
+        "a\nb",
+        "a\x00",
+        None,
+        "..;",
+        "..;v=1/x",
+        "a/.;/b",
+        "%2e%2e",
+        "..%2fx",
+    ],
+)
 def test_path_values_that_climb_or_break_are_refused(value: Any) -> None:
     with pytest.raises(RequestRefused):
         send(tool_of("/a/{x}", parameters=[parameter("x", "path")]), {"x": value})
