@@ -29,8 +29,8 @@ class Budgets:
 @dataclass(slots=True)
 class Turn:
     """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`. `waited`: the query was sent
-    while an earlier turn ran, so it cannot be an answer to what that turn showed. `unsettled`: what to say if the turn is
-    ended while a write is on its way."""
+    while an earlier turn ran, so it cannot be an answer to what that turn showed. `unsettled`: what to say if the turn
+    is ended while a write is on its way."""
 
     conversation: Conversation
     query: str
