@@ -15,7 +15,7 @@ _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?|\d+|[\u3400-\u9fff]+")
 # Characters often typed for another of the same sound.
 _CONFUSED = str.maketrans("帐废笼", "账费龙")
 # Slips of the keyboard that hide a date; as long as what they stand for.
-_SLIPS = (("各月", "个月"), ("名天", "明天"), ("后夭", "后天"), ("明夭", "明天"))
+_SLIPS = (("名天", "明天"), ("后夭", "后天"), ("明夭", "明天"))
 _CANONICAL: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), put)
     for pattern, put in (

@@ -138,12 +138,12 @@ WHO = re.compile(
 # Matters of the world that a system's operation rarely serves; they count only where no tool's own text has the word.
 ELSEWHERE = re.compile(
     r"天气|下雨|笑话|好吃|美食|写.{0,3}(诗|文章|作文|代码)|股票|基金|电影|新闻|翻译|音乐|唱歌|故事"
-    r"|限行|投诉|人工|客服|转人工|密码|几点(开门|关门|下班|上班|营业)"
+    r"|投诉|人工|客服|转人工|密码|几点(开门|关门|下班|上班|营业)"
     r"|营业时间|电话(是|号码)?多少|怎么联系|买[个辆套一]|卖|出租|租房|丢了|丢失|走失|吵|噪音|涨价|为啥"
-    r"|首都|加.等于|等于几|系统提示|提示词|忽略.*指令|邻居|别人|他人|去哪(里|儿)?修"
-    r"|\b(weather|joke|poem|stock|movie|news|translate|song|story|restaurant|pizza|capital of|password"
+    r"|系统提示|提示词|忽略.*指令|邻居|别人|他人"
+    r"|\b(weather|joke|poem|stock|movie|news|translate|song|story|restaurant|password"
     r"|wi-?fi|complain\w*|human agent|opening hours"
-    r"|noisy|neighbou?r'?s?|lost my|ignore (all|the|previous)|system prompt|sell|president|recipe)\b",
+    r"|noisy|neighbou?r'?s?|lost my|ignore (all|the|previous)|system prompt|sell)\b",
     re.I,
 )
 CONJUNCTION = re.compile(
