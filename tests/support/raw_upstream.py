@@ -97,6 +97,11 @@ class RawUpstream:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def open_connections(self) -> int:
+        """Connections that the client has not closed."""
+        return len(self._tasks)
+
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)

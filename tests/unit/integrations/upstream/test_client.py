@@ -262,10 +262,18 @@ async def test_the_credential_goes_to_the_upstream_and_into_no_text(
     assert TOKEN not in shown + out.out + out.err + caplog.text
 
 
-async def test_connections_are_closed_with_the_client() -> None:
-    """A closed client leaves no connection behind."""
-    settings = UpstreamSettings.model_validate({"document": "d", "base_url": "http://127.0.0.1:1"})
-    client = UpstreamClient(settings)
+async def test_connections_are_closed_with_the_client(tmp_path: Path) -> None:
+    """A connection is kept alive between calls; a closed client leaves none behind, and may be closed twice."""
+    async with RawUpstream([OK]) as upstream:
+        async with outside(write_catalogue(tmp_path, upstream.url)) as toolset:
+            await run(toolset, "getThing", id="7")
+            await run(toolset, "getThing", id="8")
+            assert (upstream.connections, upstream.open_connections) == (1, 1)
+        async with asyncio.timeout(5):
+            while upstream.open_connections:
+                await asyncio.sleep(0.01)
+        assert upstream.open_connections == 0
+    client = UpstreamClient(UpstreamSettings.model_validate({"document": "d", "base_url": "http://127.0.0.1:1"}))
     await client.close()
     await client.close()
 
