@@ -99,7 +99,9 @@ class OpenApi3:
             resolved = self.reading.references.follow(entry, at)
             entry, at = resolved if resolved is not None else ({}, at)
             schema: Any = self.schemas.read(entry["schema"], f"{at}/schema") if "schema" in entry else {}
-            found.append(MediaType(str(name).strip(), schema, _encodings(entry.get("encoding"))))
+            # §4.7.15 of 3.0: `style` and its like are ignored in multipart bodies; 3.1 §4.8.15 has them there too.
+            styled = self.schemas.version != "3.0" or not str(name).strip().lower().startswith("multipart/")
+            found.append(MediaType(str(name).strip(), schema, _encodings(entry.get("encoding"), styled)))
         return tuple(found)
 
     def responses(self, operation: Mapping[str, Any], pointer: str) -> tuple[Response, ...]:
@@ -122,7 +124,7 @@ class OpenApi3:
         return tuple(found)
 
 
-def _encodings(raw: Any) -> dict[str, Encoding]:
+def _encodings(raw: Any, styled: bool) -> dict[str, Encoding]:
     found: dict[str, Encoding] = {}
     for name, entry in raw.items() if isinstance(raw, dict) else ():
         if isinstance(entry, dict):
@@ -130,9 +132,9 @@ def _encodings(raw: Any) -> dict[str, Encoding]:
             headers = entry.get("headers")
             found[str(name)] = Encoding(
                 content_type=entry["contentType"] if isinstance(entry.get("contentType"), str) else None,
-                style=style if isinstance(style, str) else None,
-                explode=explode if isinstance(explode, bool) else None,
-                allow_reserved=entry.get("allowReserved") is True,
+                style=style if isinstance(style, str) and styled else None,
+                explode=explode if isinstance(explode, bool) and styled else None,
+                allow_reserved=entry.get("allowReserved") is True and styled,
                 headers=headers if isinstance(headers, dict) else {},
             )
     return found

@@ -1,10 +1,12 @@
 """Values back in the types that the document declares, and the files among them; `request.py` calls it. Pure.
 
-A model is offered ids beyond 2^53 as strings; on the wire they are the integers that the document says they are.
+A model is offered ids beyond 2^53 as strings; on the wire they are the integers that the document says they are. What
+is `readOnly` never travels in a request (OpenAPI 3.1.1 §4.8.24, JSON Schema Validation §9.4).
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -12,6 +14,8 @@ from typing import Any
 
 from integrations.openapi.bodies import is_file, offered
 from integrations.openapi.model import Schema, Tool
+from integrations.upstream.files import MARK, as_file, is_marked
+from schemas.errors import RequestRefused
 
 _INTEGER = re.compile(r"-?[0-9]+")
 _MAX_DEPTH = 64
@@ -19,15 +23,22 @@ _MAX_DIGITS = 100
 
 
 def coerce(value: Any, schema: Schema, defs: Mapping[str, Any] | None = None, depth: int = 0) -> Any:
-    """`value` with texts of digits made integers where the schema has integers and no strings there."""
+    """`value` with texts of digits made integers where the schema has integers and no strings there; without members
+    that are only read; a file as text where the schema encodes bytes as text (`contentEncoding`)."""
     if isinstance(schema, bool) or depth > _MAX_DEPTH:
         return value
     defs = schema.get("$defs", defs or {}) if defs is None else defs
-    if isinstance(value, (str, Decimal, float)) and not isinstance(value, bool):
+    if isinstance(value, (str, Decimal, float)):
         return _integer(value, schema, defs)
+    if is_marked(value):
+        how = keyword(schema, defs, "contentEncoding")
+        return value if how is None and keyword(schema, defs, "format") != "byte" else _base64(value, how)
     if isinstance(value, Mapping):
+        found = {name: _property(schema, name, defs, 0) for name in value}
         return {
-            name: coerce(v, _merged(_property(schema, name, defs, 0)), defs, depth + 1) for name, v in value.items()
+            name: coerce(v, _merged(found[name]), defs, depth + 1)
+            for name, v in value.items()
+            if not found[name] or not all(keyword(s, defs, "readOnly") is True for s in found[name])
         }
     if isinstance(value, list):
         inner = _merged(_items(schema, defs, 0))
@@ -40,8 +51,63 @@ def _integer(value: Any, schema: Schema, defs: Mapping[str, Any]) -> Any:
     if isinstance(value, str):
         fits = "integer" in kinds and "string" not in kinds and len(value) <= _MAX_DIGITS
         return int(value) if fits and _INTEGER.fullmatch(value) else value
-    whole = "integer" in kinds and "number" not in kinds and value == int(value)
-    return int(value) if whole else value
+    if "integer" not in kinds or "number" in kinds:
+        return value
+    exact = value if isinstance(value, Decimal) else Decimal(value)
+    # 1E+999999999 is a whole number too, of a gigabyte: it is left as it is written.
+    fits = exact.is_finite() and exact.adjusted() < _MAX_DIGITS and exact == exact.to_integral_value()
+    return int(exact) if fits else value
+
+
+def keyword(schema: Schema, defs: Mapping[str, Any], name: str) -> Any:
+    """A keyword of the schema itself or of what it refers to; None where neither has it."""
+    for _ in range(16):
+        if isinstance(schema, bool):
+            return None
+        if name in schema:
+            return schema[name]
+        if "$ref" not in schema:
+            return None
+        schema = defs.get(str(schema["$ref"]).removeprefix("#/$defs/"), True)
+    return None
+
+
+def declares(schema: Schema, path: list[str], defs: Mapping[str, Any] | None = None) -> bool:
+    """Whether the schema has a property at `path`, through lists too. What `additionalProperties` allows is none."""
+    if isinstance(schema, bool):
+        return False
+    defs = schema.get("$defs", {}) if defs is None else defs
+    front: list[Schema] = [schema]
+    for name in path:
+        parts = [part for node in front for part in _parts(node, defs, 0)]
+        parts += [part for outer in parts if "items" in outer for part in _parts(outer["items"], defs, 0)]
+        front = [part["properties"][name] for part in parts if name in part.get("properties", {})]
+    return bool(front)
+
+
+def encoded_text(value: Any) -> Any:
+    """The value with every file in it as Base64 text, the only form that texts and JSON have for bytes (OpenAPI 3.1.1
+    §4.4.2)."""
+    if is_marked(value):
+        return _base64(value, None)
+    if isinstance(value, Mapping):
+        return {name: encoded_text(member) for name, member in value.items()}
+    return [encoded_text(item) for item in value] if isinstance(value, list) else value
+
+
+def _base64(value: Any, how: Any) -> Any:
+    file = as_file(value)
+    if file is None:
+        return value
+    if how in (None, "base64"):
+        return base64.b64encode(file.content).decode()
+    if how == "base64url":
+        return base64.urlsafe_b64encode(file.content).decode()
+    if how in ("base16", "hex"):
+        return base64.b16encode(file.content).decode()
+    if how == "base32":
+        return base64.b32encode(file.content).decode()
+    raise RequestRefused(f"A file cannot be sent in the encoding {str(how)[:40]!r}.")
 
 
 def _merged(schemas: list[Schema]) -> Schema:
@@ -110,7 +176,7 @@ def with_files(
 
     def filled(value: Any, path: tuple[str | int, ...]) -> Any:
         if path in files:
-            return {"$file": files[path]}
+            return {MARK: files[path]}
         if isinstance(value, Mapping):
             return {name: filled(member, (*path, name)) for name, member in value.items()}
         if isinstance(value, list):

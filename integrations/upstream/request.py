@@ -1,24 +1,35 @@
 """Builds the one HTTP request of a tool call, pure; `client.py` sends it after `auth.py` has added the credential.
 
-`styles.py` writes parameters, `body.py` bodies, `target.py` the URL and its fences.
+`styles.py` writes parameters, `payload.py` and `body.py` bodies, `url.py` the URL and its fences.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
-from integrations.openapi.bodies import Choice, choose, offered
-from integrations.openapi.model import Operation, Parameter, Schema, Tool
+from integrations.openapi.model import Operation, Parameter, Tool
 from integrations.upstream.body import write_body
 from integrations.upstream.declared import coerce
-from integrations.upstream.styles import cookie_pairs, encode, header_value, query_pairs, scalar
-from integrations.upstream.url import build_url
+from integrations.upstream.fences import Names, check_spread, check_values, has_file, own_names
+from integrations.upstream.multipart import is_json
+from integrations.upstream.payload import payload_of
+from integrations.upstream.styles import (
+    ascii_json,
+    content_text,
+    cookie_pairs,
+    encode,
+    header_text,
+    header_value,
+    query_pairs,
+    spread_names,
+)
+from integrations.upstream.url import build_url, fixed_query
 from schemas.errors import ArgumentsInvalid, RequestRefused
-from schemas.jsontext import to_json
 
 # RFC 9110 §5.1 and §5.5: a token, and no CR, LF, NUL or other control character in a value.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -54,27 +65,33 @@ def build_request(
     base_url: str,
     bound: Mapping[tuple[str, str], Any],
     headers: Sequence[tuple[str, str]] = (),
+    kept: Names = (),
 ) -> BuiltRequest:
     """The request of `tool` with `arguments` (checked by `validate.py`).
 
-    `base_url` is the one origin. Without a path it is followed by the path of the document's server; with a path it
-    replaces that; an operation's own servers keep their path. `bound` are the parameters that the gateway fills, by
-    (location, wire name); one the operation does not declare is ignored, one whose value is None is left out.
-    `headers` are added as they are (idempotency keys; never a credential). A file argument is
-    `{"$file": {"filename", "type", "content": text or "content_base64": base64}}`, or `"content": bytes`.
+    `base_url` is the one origin. Without a path it is followed by the path of the operation's server (its own, its
+    path item's or the document's); with a path it replaces that, whoever declared it. `bound` are the parameters that
+    the gateway fills, by (location, wire name), in a body also by a path (`order.userId`); one the operation does not
+    declare is ignored, one whose value is None is left out. `kept` are more names of the gateway's (hidden parameters,
+    places of credentials): with `bound` they are what a model cannot send through a free object either. `headers` are
+    added as they are (idempotency keys; never a credential). A file argument is what `inline_files` or `with_files`
+    make.
     Raises `RequestRefused` for what must not be sent whatever the schema allows, `ArgumentsInvalid` where arguments
     fit the tool's schema but none of the operation's media types.
     """
     operation = tool.operation
-    values, fields = _values(tool, arguments, bound)
-    url = build_url(operation, base_url, values, _query(operation, values))
-    body = _body(tool, fields)
+    check_values(arguments)
+    names = {*bound, *kept}
+    values, members = _values(tool, arguments, bound)
+    url = build_url(operation, base_url, values, _query(tool, values, names))
+    payload = payload_of(tool, members, bound, kept)
+    body = write_body(*payload) if payload is not None else None
     sent: list[tuple[str, str]] = [("Accept", _accept(operation))]
     if body is not None:
         sent.append(("Content-Type", body[0]))
-    sent += _headers(operation, values)
-    names = {name.lower() for name, _ in headers}
-    sent = [(name, value) for name, value in sent if name.lower() not in names] + list(headers)
+    sent += _headers(operation, values) + _cookies(tool, values, names)
+    given = {name.lower() for name, _ in headers}
+    sent = [(name, value) for name, value in sent if name.lower() not in given] + list(headers)
     for name, value in sent:
         _check_header(name, value)
     return BuiltRequest(operation.method, url, tuple(sent), body[1] if body is not None else None)
@@ -88,7 +105,7 @@ def _values(
 ) -> tuple[dict[_Key, Any], dict[str, Any]]:
     """Parameters by (location, wire name), and the body's parts by pointer; what the gateway fills wins."""
     values: dict[_Key, Any] = {}
-    fields: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     unknown = [name for name in arguments if name not in tool.arguments]
     if unknown:
         raise ArgumentsInvalid(f"`{unknown[0]}` is not an argument of {tool.name}.", argument=unknown[0])
@@ -96,7 +113,9 @@ def _values(
         if name not in arguments:
             continue
         if argument.location == "body":
-            fields[argument.pointer or ""] = arguments[name]
+            members[argument.pointer or ""] = arguments[name]
+        elif has_file(arguments[name]):
+            raise ArgumentsInvalid(f"`{name}` is no file; only a body carries files.", argument=name)
         else:
             values[argument.location, argument.name] = arguments[name]
     for parameter in tool.operation.parameters:
@@ -104,69 +123,81 @@ def _values(
             same = name.lower() == parameter.name.lower() if location == "header" else name == parameter.name
             if location == parameter.location and same:
                 values[parameter.location, parameter.name] = value
-    for (location, name), value in bound.items():
-        if location == "body" and value is not None and _declares(tool.operation, name):
-            fields["/" + name.replace("~", "~0").replace("/", "~1")] = value
-    return values, fields
+    return values, members
 
 
-def _declares(operation: Operation, name: str) -> bool:
-    choices = offered(operation.body) if operation.body is not None else ()
-    return any(choice.shape is not None and name in choice.shape.properties for choice in choices)
-
-
-def _query(operation: Operation, values: Mapping[_Key, Any]) -> list[str]:
+def _query(tool: Tool, values: Mapping[_Key, Any], names: Names) -> list[str]:
+    """`name=value` texts in the order of the document, fenced against names that are not the model's."""
+    own = own_names(tool, "query", names)
+    fixed = fixed_query(tool.operation)
+    fixed_names = {unquote(pair.partition("=")[0]) for pair in fixed}
     pairs: list[str] = []
-    for parameter in operation.parameters:
+    for parameter in tool.operation.parameters:
         value = values.get(("query", parameter.name))
         if parameter.location != "query" or value is None:
             continue
         if parameter.media_type is not None:
             text = encode(_content(parameter, value), allow_reserved=parameter.allow_reserved)
-            pairs.append(f"{encode(parameter.name)}={text}")
+            own_pairs = [f"{encode(parameter.name)}={text}"]
         else:
-            typed = _typed(parameter, value)
-            pairs += query_pairs(
-                parameter.name, typed, parameter.style, parameter.explode, allow_reserved=parameter.allow_reserved
-            )
+            typed = coerce(value, parameter.schema)
+            style, explode = parameter.style, parameter.explode
+            check_spread(spread_names(parameter.name, typed, style, explode), parameter.name, own | fixed_names)
+            own_pairs = query_pairs(parameter.name, typed, style, explode, allow_reserved=parameter.allow_reserved)
+        pairs += _beside_fixed(own_pairs, parameter.name, fixed, fixed_names)
     return pairs
 
 
-def _typed(parameter: Parameter, value: Any) -> Any:
-    return coerce(value, parameter.schema)
+def _beside_fixed(pairs: list[str], name: str, fixed: Collection[str], fixed_names: Collection[str]) -> list[str]:
+    """A parameter that the path itself fixes (`/x?action=list`) may say the same, which is not sent twice."""
+    if name in fixed_names and any(pair not in fixed for pair in pairs):
+        raise RequestRefused(f"The operation's path fixes `{name}`; leave it out.")
+    return [pair for pair in pairs if pair not in fixed]
 
 
 def _content(parameter: Parameter, value: Any) -> str:
-    """OpenAPI 3.1.1 §4.8.12.3: a parameter with `content` is written in that media type."""
-    typed = coerce(value, parameter.schema)
-    name = (parameter.media_type or "").split(";", 1)[0].strip().lower()
-    return to_json(typed) if name.endswith(("/json", "+json")) else scalar(typed)
+    return content_text(coerce(value, parameter.schema), json=is_json(parameter.media_type or ""))
 
 
 def _headers(operation: Operation, values: Mapping[_Key, Any]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    cookies: list[str] = []
     for parameter in operation.parameters:
-        value = values.get((parameter.location, parameter.name))
-        if value is None or parameter.location not in ("header", "cookie"):
+        value = values.get(("header", parameter.name))
+        if parameter.location != "header" or value is None:
             continue
-        if parameter.location == "cookie":
-            if parameter.media_type is not None:
-                cookies.append(f"{encode(parameter.name)}={encode(_content(parameter, value))}")
-            else:
-                cookies += cookie_pairs(parameter.name, _typed(parameter, value), parameter.explode)
-        elif parameter.media_type is not None:
-            found.append((parameter.name, header_value(_content(parameter, value), "simple", False)))
+        typed = coerce(value, parameter.schema)
+        text: str | None
+        if parameter.media_type is None:
+            text = header_value(typed, parameter.style, parameter.explode)
         else:
-            found.append((parameter.name, header_value(_typed(parameter, value), parameter.style, parameter.explode)))
-    if cookies:
-        found.append(("Cookie", "; ".join(cookies)))
+            text = ascii_json(typed) if is_json(parameter.media_type) else header_text(content_text(typed, json=False))
+        if text is not None:
+            found.append((parameter.name, text))
     return found
+
+
+def _cookies(tool: Tool, values: Mapping[_Key, Any], names: Names) -> list[tuple[str, str]]:
+    """RFC 6265 §5.4: one header for all cookies."""
+    own = own_names(tool, "cookie", names)
+    pairs: list[str] = []
+    for parameter in tool.operation.parameters:
+        value = values.get(("cookie", parameter.name))
+        if parameter.location != "cookie" or value is None:
+            continue
+        if parameter.media_type is not None:
+            pairs.append(f"{encode(parameter.name)}={encode(_content(parameter, value))}")
+        else:
+            typed = coerce(value, parameter.schema)
+            check_spread(spread_names(parameter.name, typed, "form", parameter.explode), parameter.name, own)
+            pairs += cookie_pairs(parameter.name, typed, parameter.explode)
+    return [("Cookie", "; ".join(pairs))] if pairs else []
 
 
 def _check_header(name: str, value: str) -> None:
     if not _TOKEN.fullmatch(name):
         raise RequestRefused(f"{name[:60]!r} is not a header name.")
+    if not value.isascii():
+        raise RequestRefused(f"The value of {name} has characters beyond ASCII, which a header cannot carry.")
     if _CONTROL.search(value):
         raise RequestRefused(f"The value of {name} has control characters; send it without line breaks.")
     if value != value.strip(" \t"):
@@ -182,35 +213,3 @@ def _accept(operation: Operation) -> str:
                 if _TOKEN.fullmatch(media_type.name.replace("/", "")) and "*" not in media_type.name:
                     names[media_type.name] = None
     return ", ".join([*(list(names)[:4] or ["application/json"]), "*/*;q=0.5"])
-
-
-def _body(tool: Tool, fields: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    body = tool.operation.body
-    if body is None or (not fields and not body.required):
-        return None
-    choices = offered(body)
-    if not choices:
-        raise RequestRefused("The operation's body has no media type that is supported.")
-    if "" in fields:
-        choice, value = choices[0], fields[""]
-    else:
-        named = {_unescape(pointer): member for pointer, member in fields.items()}
-        chosen = choose(choices, named)
-        if chosen is None:
-            raise ArgumentsInvalid("These arguments do not go together in one request; leave some of them out.")
-        if chosen.shape is None:
-            raise ArgumentsInvalid("`body` is missing; it is required.", argument="body")
-        choice, value = chosen, named
-    return write_body(choice, _declared(choice, value))
-
-
-def _declared(choice: Choice, value: Any) -> Any:
-    schema: Schema = choice.media_type.schema
-    if choice.shape is not None and isinstance(value, Mapping):
-        properties = choice.shape.properties
-        return {n: coerce(v, properties.get(n, True), choice.shape.defs) for n, v in value.items()}
-    return coerce(value, schema)
-
-
-def _unescape(pointer: str) -> str:
-    return pointer.removeprefix("/").replace("~1", "/").replace("~0", "~")

@@ -3,6 +3,7 @@
 OpenAPI 3.1.1 §4.8.12.2–§4.8.12.4 (the style table), RFC 6570 §3.2, RFC 3986 §2. Delimiters stay literal and are encoded
 inside values. Undefined by the standard and chosen here: null members are left out, as RFC 6570 §2.3 leaves out what is
 undefined; objects inside arrays and objects become JSON, but in `deepObject` deeper brackets; arrays there get `[0]`.
+Lone surrogates, which no UTF-8 has, become U+FFFD.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from schemas.jsontext import to_json
+from schemas.jsontext import to_json, whole_characters
 
 # quote() never encodes RFC 3986's unreserved characters.
 _UNRESERVED = ""
-# RFC 6570 §3.2.3 lets all reserved characters pass; those that would end the value in a query are still encoded
-# (OpenAPI 3.1.1 §4.8.12.2.1 leaves that to us): `&` and `+` (form), `#` (fragment), `[` and `]` (no part of a query).
+# RFC 6570 §3.2.3 lets all reserved characters pass; OpenAPI 3.1.1 §4.8.12.2.2 leaves it to us to encode what a query
+# cannot have (`#`, `[`, `]`) and what means something else there (`&`, `+`). `=` passes: it ends a name, never a value.
 _RESERVED_IN_QUERY = ":/?@!$'()*,;="
 _TRIPLET = re.compile(r"%[0-9A-Fa-f]{2}")
 # A delimiter that RFC 3986 forbids in a URL is written encoded.
@@ -26,8 +27,13 @@ _DELIMITERS = {"form": ",", "simple": ",", "spaceDelimited": "%20", "pipeDelimit
 _RAW_DELIMITERS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|", "tabDelimited": "\t"}
 
 
+# Beyond so many digits a number is written with its exponent: 1E+999999999 is short only there.
+_MAX_DIGITS = 100
+
+
 def encode(text: str, *, allow_reserved: bool = False) -> str:
     """Percent-encoded UTF-8 (RFC 3986 §2.1, §2.3); with `allow_reserved` reserved characters and triplets pass."""
+    text = whole_characters(text)
     if not allow_reserved:
         return quote(text, safe=_UNRESERVED)
     parts: list[str] = []
@@ -45,8 +51,14 @@ def scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return format(value, "f")
+        plain = abs(value.adjusted()) <= _MAX_DIGITS and len(value.as_tuple().digits) <= _MAX_DIGITS
+        return format(value, "f") if plain else str(value)
     return str(value) if isinstance(value, int) else to_json(value)
+
+
+def content_text(value: Any, *, json: bool) -> str:
+    """OpenAPI 3.1.1 §4.8.12.2.3: a parameter with `content` is written in that media type."""
+    return to_json(value) if json else scalar(value)
 
 
 def members(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -140,18 +152,17 @@ def deep(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def form_pairs(name: str, value: Any, style: str, explode: bool) -> list[tuple[str, str]]:
-    """The same as `query_pairs` but not encoded: (name, value) for form bodies."""
+    """The same as `query_pairs` but not encoded: (name, value) for the parts of a multipart body."""
     if value is None:
         return []
     if style == "deepObject" and isinstance(value, (Mapping, list)):
         return [(key, scalar(leaf)) for key, leaf in deep(name, value)]
     delimiter = _RAW_DELIMITERS.get(style, ",")
     if isinstance(value, Mapping):
+        pairs = [(k, scalar(v)) for k, v in members(value)]
         if explode:
-            return [(k, scalar(v)) for k, v in members(value)]
-        return (
-            [(name, delimiter.join(f"{k}{delimiter}{scalar(v)}" for k, v in members(value)))] if members(value) else []
-        )
+            return pairs
+        return [(name, delimiter.join(text for pair in pairs for text in pair))] if pairs else []
     if isinstance(value, list):
         if explode:
             return [(name, scalar(item)) for item in items(value)]
@@ -159,17 +170,44 @@ def form_pairs(name: str, value: Any, style: str, explode: bool) -> list[tuple[s
     return [(name, scalar(value))]
 
 
-def header_value(value: Any, style: str, explode: bool) -> str:
-    """`simple` for a header: not percent-encoded (RFC 9110 §5.5 has no such thing) but where it is not ASCII."""
+def spread_names(name: str, value: Any, style: str, explode: bool) -> list[str]:
+    """The names that members of `value` get on the wire: a model chooses them, so `request.py` fences them."""
+    if not isinstance(value, Mapping):
+        return []
+    if style == "deepObject":
+        return [key for key, _ in deep(name, value)]
+    return [key for key, _ in members(value)] if explode else []
+
+
+def header_value(value: Any, style: str, explode: bool) -> str | None:
+    """`simple` for a header: not percent-encoded (RFC 9110 §5.5 has no such thing) but where it is not ASCII.
+
+    None where nothing is left to send: an empty list or object is undefined (RFC 6570 §2.3).
+    """
     delimiter = _RAW_DELIMITERS.get(style, ",")
     if isinstance(value, Mapping):
         equals = "=" if explode else delimiter
-        text = delimiter.join(f"{k}{equals}{scalar(v)}" for k, v in members(value))
+        texts = [f"{k}{equals}{scalar(v)}" for k, v in members(value)]
     elif isinstance(value, list):
-        text = delimiter.join(scalar(item) for item in items(value))
+        texts = [scalar(item) for item in items(value)]
     else:
-        text = scalar(value)
-    return "".join(c if c.isascii() else quote(c, safe="") for c in text)
+        texts = [scalar(value)]
+    return header_text(delimiter.join(texts)) if texts else None
+
+
+def header_text(text: str) -> str:
+    """`text` with what is not ASCII percent-encoded: a header has no other way for it that servers agree on."""
+    return "".join(c if c.isascii() else encode(c) for c in text)
+
+
+def ascii_json(value: Any) -> str:
+    """JSON with everything beyond ASCII escaped (RFC 8259 §7), so that a header carries it unchanged."""
+    return "".join(c if c.isascii() else _escaped(c) for c in to_json(value))
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
 def cookie_pairs(name: str, value: Any, explode: bool) -> list[str]:

@@ -13,9 +13,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from integrations.openapi.model import Operation, Parameter
 from integrations.openapi.paths import TEMPLATE, literal, server_path
 from integrations.upstream.declared import coerce
-from integrations.upstream.styles import encode, path_value, scalar
+from integrations.upstream.multipart import is_json
+from integrations.upstream.styles import content_text, encode, path_value, scalar
 from schemas.errors import RequestRefused
-from schemas.jsontext import to_json
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # `..;` is a dot segment for servers that take path parameters off first (RFC 3986 §3.3).
@@ -26,10 +26,7 @@ def build_url(operation: Operation, base_url: str, values: Mapping[tuple[str, st
     """Origin, path and query. Raises `RequestRefused` where a value would leave the template or the origin."""
     base = _base(base_url)
     prefix = _prefix(operation, base)
-    path, fragment = operation.path, ""
-    if "#" in path:
-        path, fragment = path.split("#", 1)
-    path, _, fixed = path.partition("?")
+    path, fixed, fragment = _split(operation.path)
     expanded = prefix + _expand(operation, path, values)
     parts = [part for part in (_expand(operation, fixed, values), *query) if part]
     origin = f"{base.scheme}://{base.netloc}"
@@ -40,6 +37,18 @@ def build_url(operation: Operation, base_url: str, values: Mapping[tuple[str, st
         url += "#" + _expand(operation, fragment, values)
     _check(url, origin, prefix, path)
     return url
+
+
+def fixed_query(operation: Operation) -> list[str]:
+    """The constants of a query that stands in the path itself (`/x?fixed=1`), as `name=value` texts."""
+    return [literal(pair) for pair in _split(operation.path)[1].split("&") if pair]
+
+
+def _split(path: str) -> tuple[str, str, str]:
+    """Path, query and fragment of a template."""
+    path, _, fragment = path.partition("#")
+    path, _, query = path.partition("?")
+    return path, query, fragment
 
 
 def origin_of(url: str) -> str:
@@ -61,11 +70,11 @@ def _base(base_url: str) -> SplitResult:
 
 
 def _prefix(operation: Operation, base: SplitResult) -> str:
-    """What stands before the template: see `build_request`."""
-    server = operation.servers[0].path if operation.servers else ""
-    if operation.own_servers or not base.path.strip("/"):
-        return server
-    return server_path(base.path)
+    """What stands before the template: see `build_request`. A path of the configured base_url is a fence: no server of
+    a document, at whichever level it stands, leads out of it."""
+    if base.path.strip("/"):
+        return server_path(base.path)
+    return operation.servers[0].path if operation.servers else ""
 
 
 def _expand(operation: Operation, template: str, values: Mapping[tuple[str, str], Any]) -> str:
@@ -91,7 +100,7 @@ def _value(parameter: Parameter | None, name: str, values: Mapping[tuple[str, st
         if _DOTS.search(text) or _DOTS.search(unquote(text)):
             raise RequestRefused(f"The value of {name!r} has dot segments, which would climb out of the path.")
     if parameter.media_type is not None:
-        text = encode(to_json(value) if parameter.media_type.endswith("json") else scalar(value))
+        text = encode(content_text(value, json=is_json(parameter.media_type)))
     else:
         text = path_value(name, value, parameter.style, parameter.explode)
     if not text:
