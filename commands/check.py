@@ -27,7 +27,6 @@ _HEADINGS = {
 }
 _ADVICE = {
     "summary": "summaries a model can choose by",
-    "operation-id": "operationIds",
     "arguments": "arguments without a description",
     "enums": "codes without a meaning",
     "size": "large tools",
@@ -87,7 +86,7 @@ def of_catalogue(catalogue: Catalogue) -> Iterator[Report]:
 def _settled(target: Target) -> set[str]:
     """The rules of advice that upstreams.yaml answers for an operation."""
     said = target.settings
-    given = {"summary": said.description, "operation-id": said.name, "effect": said.effect, "money": said.money}
+    given = {"summary": said.description, "effect": said.effect, "money": said.money}
     return {rule for rule, value in given.items() if value}
 
 
@@ -147,7 +146,7 @@ def _lines(report: Report, every: bool) -> Iterator[str]:
     if advice:
         yield "  What the document's writer should improve for a model:"
     for rule, heading in _ADVICE.items():
-        said = [f"{one.operation}: {one.text}" for one in advice if one.rule == rule]
+        said = [_said(one.operation, "", one.text) for one in advice if one.rule == rule]
         yield from _section(heading, said, every)
     yield ""
 

@@ -6,7 +6,8 @@ Each rule looks at one operation and its tool and gives one sentence at most: wh
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +21,16 @@ from schemas.jsontext import to_json
 _LARGE_TOOL_BYTES = 4_000
 _MANY_ARGUMENTS = 25
 _SHOWN = 6
-_CODE = re.compile(r"-?\d+|[A-Za-z]{1,3}\d*|[A-Z0-9]+_?[A-Z0-9]*")
+_COMMON = 4
+_CODE = re.compile(r"-?\d+|[A-Za-z]{1,2}\d*")
 _GENERATED = re.compile(r"(?:\S*Using(?:GET|POST|PUT|DELETE|PATCH)(?:_\d+)?|[A-Za-z0-9]+(?:[_.-][A-Za-z0-9]+)*)")
 _WRITING = re.compile(
-    r"(?:^|[/_.\-])(?:add|apply|bind|cancel|close|create|del|delete|disable|edit|enable|insert|pay|remove|reset|save|"
+    r"(?:^|[/_.\-])(?i:add|apply|bind|cancel|close|create|del|delete|disable|edit|enable|insert|pay|remove|reset|save|"
     r"set|submit|unbind|update)(?=$|[/_.\-]|[A-Z])|[a-z](?:Add|Bind|Cancel|Create|Delete|Remove|Save|Submit|Unbind|Update)"
     r"(?=$|[A-Z/])"
 )
 _READING = re.compile(
-    r"(?:^|[/_.\-])(?:count|detail|export|find|get|info|list|page|query|search|select)(?=$|[/_.\-]|[A-Z])|"
+    r"(?:^|[/_.\-])(?i:count|detail|export|find|get|info|list|page|query|search|select)(?=$|[/_.\-]|[A-Z])|"
     r"[a-z](?:List|Page|Query|Search)(?=$|[/])"
 )
 _MONEY = re.compile(r"(?:amount|balance|cost|fee|money|price|total_?fee)s?$", re.IGNORECASE)
@@ -48,12 +50,20 @@ class Advice:
 def advise(document: Document, tools: Iterable[Tool]) -> list[Advice]:
     """What could be better in `document`, tool by tool."""
     listed = list(tools)
+    common = Counter(name for tool in listed for name in _undescribed(tool))
+    everywhere = {name for name, count in common.items() if count >= _COMMON}
     found = [
         Advice(name, _pointer(tool.operation), tool.operation.key, text)
         for tool in listed
         for name, rule in _RULES.items()
         if (text := rule(tool)) is not None
     ]
+    found += [one for tool in listed if (one := _undescribed_arguments(tool, everywhere)) is not None]
+    if everywhere:
+        names = _names([name for name in common if name in everywhere])
+        found.append(
+            Advice("arguments", "", "", f"without a description in many operations: {names}; say it once each")
+        )
     return [*found, *_alike(listed)]
 
 
@@ -67,17 +77,15 @@ def _no_summary(tool: Tool) -> str | None:
     return None
 
 
-def _no_operation_id(tool: Tool) -> str | None:
-    if tool.operation.operation_id:
-        return None
-    return f"it has no operationId; the tool is called {tool.name!r}, and would be renamed with the path"
+def _undescribed(tool: Tool) -> list[str]:
+    return [name for name, schema in _properties(tool).items() if not _described(schema, tool)]
 
 
-def _undescribed_arguments(tool: Tool) -> str | None:
-    bare = [name for name, schema in _properties(tool).items() if not _described(schema, tool)]
-    if not bare:
-        return None
-    return f"without a description: {_names(bare)}; say what each means, and in which form"
+def _undescribed_arguments(tool: Tool, everywhere: Collection[str]) -> Advice | None:
+    """What lacks words in this operation alone; what lacks them in many is told once."""
+    bare = [name for name in _undescribed(tool) if name not in everywhere]
+    text = f"without a description: {_names(bare)}; say what each means, and in which form"
+    return Advice("arguments", _pointer(tool.operation), tool.operation.key, text) if bare else None
 
 
 def _undescribed_enums(tool: Tool) -> str | None:
@@ -104,12 +112,14 @@ def _large(tool: Tool) -> str | None:
 
 def _doubtful_effect(tool: Tool) -> str | None:
     operation = tool.operation
-    names = f"{operation.operation_id} {operation.path.partition('?')[0]}"
-    last = [operation.operation_id, *[s for s in operation.path.split("/") if s and "{" not in s][-1:]]
-    if tool.effect == "read" and any(_WRITING.search(word) for word in last):
-        return f"a {operation.method} that sounds like a write ({names.strip()}); if it is, say `effect: write`"
-    if tool.effect == "write" and operation.method == "POST" and any(_READING.search(word) for word in last):
-        return f"a POST that sounds like a query ({names.strip()}); if it is, say `effect: read` in upstreams.yaml"
+    path = re.split("[?#]", operation.path, maxsplit=1)[0]
+    words = [operation.operation_id, *[s for s in path.split("/") if s and "{" not in s][-1:]]
+    names = " ".join([operation.operation_id, path]).strip()
+    writing = any(_WRITING.search(word) for word in words)
+    if tool.effect == "read" and writing:
+        return f"a {operation.method} that sounds like a write ({names}); if it is, say `effect: write`"
+    if tool.effect == "write" and operation.method == "POST" and not writing and any(map(_READING.search, words)):
+        return f"a POST that sounds like a query ({names}); if it is, say `effect: read` in upstreams.yaml"
     return None
 
 
@@ -135,8 +145,6 @@ def _unitless_money(tool: Tool) -> str | None:
 
 _RULES: Mapping[str, Callable[[Tool], str | None]] = {
     "summary": _no_summary,
-    "operation-id": _no_operation_id,
-    "arguments": _undescribed_arguments,
     "enums": _undescribed_enums,
     "size": _large,
     "effect": _doubtful_effect,
