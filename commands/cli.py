@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 
-from commands import check, estate, request, tools
+from commands import call, check, estate, request, tools
+from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, load_catalogue
 from schemas.errors import ArgumentsInvalid, ConfigurationError, RequestRefused, StewardError
 from schemas.settings import Settings
@@ -61,6 +63,26 @@ def build_cli(
             return load_catalogue(settings.upstreams, {**estate.estate_variables(settings), **environment})
         except StewardError as error:
             _stop(error)
+
+    @cli.command("call")
+    def call_tool(
+        tool: Annotated[str, typer.Argument(help="a tool of the catalogue, see `tools`", show_default=False)],
+        arguments: Annotated[str, typer.Argument(metavar="ARGUMENTS-JSON", help="'-' reads standard input")] = "{}",
+        token: Annotated[str | None, typer.Option(envvar="STEWARD_TOKEN", help="the resident's token")] = None,
+        yes: Annotated[bool, typer.Option("--yes", help="send it although it writes")] = False,
+        timeout: Annotated[float, typer.Option(help="seconds for all attempts", min=0.5)] = 30,
+        as_json: _AsJson = False,
+    ) -> None:
+        """Call one tool of the catalogue as a conversation would: request line, outcome, time taken, result."""
+        settings = _settings(read_settings)
+        text = sys.stdin.read() if arguments == "-" else arguments
+        wish = call.Wish(tool, text, token, settings.locale, timeout, yes)
+        set_up_logging("WARNING")
+        try:
+            code = asyncio.run(call.call(catalogue(), wish, as_json=as_json))
+        except ValueError as error:
+            _stop(error, 2)
+        raise typer.Exit(code)
 
     document_commands(cli, catalogue)
     return cli
