@@ -106,7 +106,9 @@ class ToolIndex:
 
 def _average_lengths(tools: Sequence[Indexed]) -> dict[str, float]:
     """The mean number of terms in each field, over the tools that have it."""
-    lengths: dict[str, list[int]] = {field: [len(t.fields[field]) for t in tools if field in t.fields] for field in FIELDS}
+    lengths: dict[str, list[int]] = {
+        field: [len(t.fields[field]) for t in tools if field in t.fields] for field in FIELDS
+    }
     return {field: sum(found) / len(found) for field, found in lengths.items() if found}
 
 

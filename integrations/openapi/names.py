@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from integrations.openapi.model import Operation
+from schemas.tool import SEARCH_TOOLS
 
 MAX_NAME = 64
 _SAFE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 # Tools that the gateway answers itself: no operation may take their names.
-INTERNAL_TOOLS = frozenset({"search_tools"})
+INTERNAL_TOOLS = frozenset({SEARCH_TOOLS})
 _ORDER = {"path": 0, "query": 1, "header": 2, "cookie": 3, "body": 4}
 
 
