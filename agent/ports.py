@@ -37,7 +37,7 @@ class Toolset(Protocol):
         ...
 
     def find(self, words: Sequence[str], limit: int) -> Sequence[ToolSpec]:
-        """The tools that `words` (the latest first) need, best first; none that shares no word with them."""
+        """The tools that `words` (the latest first) need, best first; none where no tool has any of them."""
         ...
 
     def overview(self, limit: int) -> Sequence[ToolSpec]:

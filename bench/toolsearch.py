@@ -101,7 +101,6 @@ def _large() -> None:
                 "summary": terms(text.format(*(words[(n * step) % len(words)] for step in (1, 7, 11, 13, 17)), n)),
                 "description": terms(" ".join(words[(n * 31 + i * 5) % len(words)] for i in range(60))),
             },
-            ["#lookup"],
             words[n % 40],
         )
         for n in range(20_000)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,18 +18,16 @@ from integrations.toolwords import FIELDS, Terms, query_terms
 _SATURATION, _LENGTH = 1.5, 0.5
 # A term that begins another one (deploy, deployment) counts as this much of it; shorter ones begin too many.
 _BEGINNING, _MIN_BEGINNING, _MAX_LONGER = 0.4, 4, 8
-_VERBS = 0.5
 # Places of a query's ranking that the query before it does not reach: see `find`.
 _FUSION = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """One tool as it is indexed: its terms by field, the classes of its verbs, the group that it belongs to, and how
-    soon it is shown where the group is (0 first)."""
+    """One tool as it is indexed: its terms by field, the group that it belongs to, and how soon it is shown where the
+    group is (0 first)."""
 
     fields: Mapping[str, Terms]
-    verbs: Sequence[str]
     group: str
     shown: int = 0
 
@@ -54,17 +52,15 @@ class ToolIndex:
         self.overview = _overview(tools)
 
     def rank(self, query: str, limit: int) -> list[int]:
-        """The best tools for the query, best first; those that share no word with it are not among them."""
-        terms, verbs = query_terms(query)
+        """The best tools for the query, best first; none where no tool has any word of it but filler."""
+        terms, helping = query_terms(query)
         scores: dict[int, float] = {}
         for term, weight in terms.items():
             for place, score in self._matches(term).items():
                 scores[place] = scores.get(place, 0.0) + weight * score
-        for verb in verbs:  # they tell apart what words have found, and find nothing themselves
-            found, weights = self._postings.get(verb, ((), ()))
-            for place, score in zip(found, weights, strict=True):
-                if place in scores:
-                    scores[place] += _VERBS * score
+        for term, weight in helping.items() if scores else ():
+            for place, score in zip(*self._postings.get(term, ((), ())), strict=True):
+                scores[place] = scores.get(place, 0.0) + weight * score
         return sorted(scores, key=lambda place: (-scores[place], place))[:limit]
 
     def find(self, queries: Sequence[str], limit: int) -> list[int]:
@@ -106,21 +102,20 @@ class ToolIndex:
 
 def _average_lengths(tools: Sequence[Indexed]) -> dict[str, float]:
     """The mean number of terms in each field, over the tools that have it."""
-    lengths: dict[str, list[int]] = {
-        field: [len(t.fields[field]) for t in tools if field in t.fields] for field in FIELDS
-    }
-    return {field: sum(found) / len(found) for field, found in lengths.items() if found}
+    lengths: defaultdict[str, list[int]] = defaultdict(list)
+    for tool in tools:
+        for field, terms in tool.fields.items():
+            lengths[field].append(len(terms))
+    return {field: sum(found) / len(found) for field, found in lengths.items()}
 
 
-def _frequencies(tool: Indexed, average: Mapping[str, float]) -> Counter[str]:
+def _frequencies(tool: Indexed, average: Mapping[str, float]) -> dict[str, float]:
     """How much each term is the tool's: over its fields, less where a field is long."""
-    found: Counter[str] = Counter()
+    found: defaultdict[str, float] = defaultdict(float)
     for field, terms in tool.fields.items():
         share = FIELDS[field] / (1 - _LENGTH + _LENGTH * len(terms) / average[field])
         for term, weight in terms.items():
             found[term] += share * weight
-    for verb in tool.verbs:
-        found[verb] = 1.0
     return found
 
 

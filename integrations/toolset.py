@@ -19,7 +19,7 @@ from integrations.binding import Binder
 from integrations.catalogue import Catalogue
 from integrations.openapi.validate import Validator
 from integrations.toolsearch import Indexed, ToolIndex
-from integrations.toolwords import tool_group, tool_shown, tool_terms, tool_verbs
+from integrations.toolwords import tool_group, tool_shown, tool_terms
 from integrations.upstream.calls import Calls, Order
 from integrations.upstream.client import UpstreamClient
 from integrations.upstream.config import identity_field
@@ -79,7 +79,7 @@ class CatalogueToolset:
         return self._outside.specs
 
     def find(self, words: Sequence[str], limit: int) -> Sequence[ToolSpec]:
-        """The tools that `words` (the latest first) need, best first; only tools that share a word with them."""
+        """The tools that `words` (the latest first) need, best first; none where no tool has any of them."""
         return [self._outside.specs[place] for place in self._outside.index.find(words, limit)]
 
     def overview(self, limit: int) -> Sequence[ToolSpec]:
@@ -212,7 +212,7 @@ class CatalogueToolsets:
         )
         index = ToolIndex(
             [
-                Indexed(tool_terms(target, spec), tool_verbs(spec), tool_group(target), tool_shown(target, spec))
+                Indexed(tool_terms(target, spec), tool_group(target), tool_shown(target, spec))
                 for target, spec in zip(catalogue.tools.values(), specs, strict=True)
             ]
         )

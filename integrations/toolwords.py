@@ -6,7 +6,7 @@ The terms are those of the embedded model (`models/embedded/text.py`): light Eng
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from integrations.models.embedded.catalogue import EXAMPLES, verb_classes
@@ -28,15 +28,15 @@ FIELDS: Mapping[str, float] = {
     "arguments": 0.5,
     "about": 0.3,
     "system": 0.3,
+    "verbs": 1.0,
 }
-# Filler ("my", "like") decides among tools that other words have found.
-_FILLER = 0.2
+# Filler (my, like, 查看) and the class of a verb decide among tools that other words have found.
+_FILLER, _CLASS = 0.2, 0.5
 _WORD_BREAKS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.\[\]/]+")
 _TEMPLATE = re.compile(r"\{[^}]*\}")
 _MAX_DESCRIPTION, _MAX_ABOUT, _MAX_ONE, _MAX_ARGUMENTS, _MAX_DEPTH = 600, 800, 80, 60, 3
 # A resident's query is read from both ends: what is wanted stands there, what is pasted between.
 _MAX_QUERY = 1_000
-_VERB = "#"
 
 
 def tool_terms(target: Target, spec: ToolSpec) -> dict[str, Terms]:
@@ -58,9 +58,10 @@ def tool_terms(target: Target, spec: ToolSpec) -> dict[str, Terms]:
     }
     found: dict[str, Terms] = {}
     for field, text in texts.items():
-        said_there = terms(text, filler=_FILLER) if text else {}
+        said_there = terms(text, filler=1.0) if text else {}
         if said_there:
             found[field] = said_there
+    found["verbs"] = _classes(verb_classes(*halves(summary), spec))
     return found
 
 
@@ -78,20 +79,19 @@ def tool_shown(target: Target, spec: ToolSpec) -> int:
     return 1 if spec.effect == "read" and not spec.parameters.get("required") else 2
 
 
-def tool_verbs(spec: ToolSpec) -> list[str]:
-    """The classes of the tool's verbs as terms: 删除 and delete are one class, whatever language a document is in."""
-    chinese, english = halves(spec.description.partition("\n")[0])
-    return [_VERB + name for name in sorted(verb_classes(chinese, english, spec))]
-
-
-def query_terms(text: str) -> tuple[dict[str, float], list[str]]:
-    """The weighted terms of a query and the classes of its verbs. No terms where it is filler only."""
+def query_terms(text: str) -> tuple[Terms, Terms]:
+    """The weighted terms that a tool must share with a query, and those that only help to order what they find: its
+    filler, and the classes of its verbs. 删除 and delete are one class, whatever language a document is in."""
     if len(text) > _MAX_QUERY:
         text = f"{text[: _MAX_QUERY // 2]} {text[-_MAX_QUERY // 2 :]}"
-    found = terms(_WORD_BREAKS.sub(" ", text), query=True, filler=_FILLER)
-    if not any(weight > _FILLER for weight in found.values()):
-        return {}, []
-    return found, [_VERB + name for name in sorted(verbs_of(text))]
+    text = _words(text)
+    found = terms(text, query=True)
+    helping = {term: _FILLER * weight for term, weight in terms(text, filler=1.0).items() if term not in found}
+    return found, helping | dict.fromkeys(_classes(verbs_of(text)), _CLASS)
+
+
+def _classes(names: Iterable[str]) -> Terms:
+    return {f"#{name}": 1.0 for name in sorted(names)}
 
 
 def _words(name: str) -> str:
