@@ -28,7 +28,6 @@ from commands.estate import estate_variables
 from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
-from integrations.models.openai_chat import OpenAIChat
 from integrations.stores.memory import MemoryApprovals, MemoryConversations
 from integrations.stores.memory_log import MemoryLog
 from integrations.toolset import CatalogueToolsets
@@ -49,6 +48,9 @@ def create_model(settings: Settings) -> Model:
     """The model that the settings name: a provider's, or the embedded one where there is no key."""
     if settings.uses_embedded_model or settings.openai_api_key is None:
         return EmbeddedModel(pace_s=settings.typing_pause_s)
+    # Half of all import time is the SDK's: commands, and a gateway without a key, start without it.
+    from integrations.models.openai_chat import OpenAIChat
+
     return OpenAIChat(
         api_key=settings.openai_api_key.get_secret_value(),
         base_url=settings.openai_base_url,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
 
-from commands import estate, listing
-from schemas.errors import ConfigurationError, StewardError
+from commands import call, check, estate, request, tools
+from commands.logs import set_up_logging
+from integrations.catalogue import Catalogue, load_catalogue
+from schemas.errors import ArgumentsInvalid, ConfigurationError, RequestRefused, StewardError
 from schemas.settings import Settings
+
+_AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
 
 
 def build_cli(
@@ -51,16 +57,81 @@ def build_cli(
         except OSError as error:
             _stop(error)
 
-    @cli.command("tools")
-    def tools() -> None:
-        """List the tools of the catalogue, and what did not become one and why."""
+    def catalogue() -> Catalogue:
         settings = _settings(read_settings)
         try:
-            listing.print_catalogue(settings, {**estate.estate_variables(settings), **environment})
+            return load_catalogue(settings.upstreams, {**estate.estate_variables(settings), **environment})
         except StewardError as error:
             _stop(error)
 
+    @cli.command("call")
+    def call_tool(
+        tool: Annotated[str, typer.Argument(help="a tool of the catalogue, see `tools`", show_default=False)],
+        arguments: Annotated[str, typer.Argument(metavar="ARGUMENTS-JSON", help="'-' reads standard input")] = "{}",
+        token: Annotated[str | None, typer.Option(envvar="STEWARD_TOKEN", help="the resident's token")] = None,
+        yes: Annotated[bool, typer.Option("--yes", help="send it although it writes")] = False,
+        timeout: Annotated[float, typer.Option(help="seconds for all attempts", min=0.5)] = 30,
+        as_json: _AsJson = False,
+    ) -> None:
+        """Call one tool of the catalogue as a conversation would: request line, outcome, time taken, result."""
+        settings = _settings(read_settings)
+        text = sys.stdin.read() if arguments == "-" else arguments
+        wish = call.Wish(tool, text, token, settings.locale, timeout, yes)
+        set_up_logging("WARNING")
+        try:
+            code = asyncio.run(call.call(catalogue(), wish, as_json=as_json))
+        except ValueError as error:
+            _stop(error, 2)
+        raise typer.Exit(code)
+
+    document_commands(cli, catalogue)
     return cli
+
+
+def document_commands(cli: typer.Typer, catalogue: Callable[[], Catalogue]) -> None:
+    """Adds the commands that read documents: `tools`, `request` and `check`. They send nothing."""
+
+    @cli.command("tools")
+    def list_tools(
+        documents: Annotated[list[Path] | None, typer.Argument(metavar="DOCUMENT...", show_default=False)] = None,
+        as_json: _AsJson = False,
+    ) -> None:
+        """List the tools of OpenAPI documents, or of the whole catalogue, and what did not become one and why."""
+        if documents:
+            code = tools.print_documents(documents, as_json=as_json)
+        else:
+            code = tools.print_catalogue(catalogue(), as_json=as_json)
+        raise typer.Exit(code)
+
+    @cli.command("request")
+    def show_request(
+        document: Annotated[Path, typer.Argument(metavar="DOCUMENT", show_default=False)],
+        tool: Annotated[str, typer.Argument(help="a tool's name, an operationId or 'METHOD /path'")],
+        arguments: Annotated[str, typer.Argument(metavar="ARGUMENTS-JSON", help="'-' reads standard input")] = "{}",
+        base_url: Annotated[str | None, typer.Option(help="in place of the document's own server")] = None,
+        as_json: _AsJson = False,
+    ) -> None:
+        """Show the request that a tool call would send, as a curl command. Nothing is sent."""
+        if arguments == "-":
+            arguments = sys.stdin.read()
+        try:
+            built = request.built_request(document, tool, arguments, base_url)
+        except (ArgumentsInvalid, RequestRefused) as error:
+            _stop(error, 2)
+        except StewardError as error:
+            _stop(error)
+        print(request.as_json(built) if as_json else request.as_curl(built))
+
+    @cli.command("check")
+    def check_documents(
+        documents: Annotated[list[Path] | None, typer.Argument(metavar="DOCUMENT...", show_default=False)] = None,
+        every: Annotated[bool, typer.Option("--all", help="every line, not the first few of each kind")] = False,
+        as_json: _AsJson = False,
+    ) -> None:
+        """Report on documents, or on the catalogue: what became a tool, what was mended or left out, and what the
+        documents' writers should improve for a model. Exit code 1 on errors."""
+        reports = check.of_documents(documents) if documents else check.of_catalogue(catalogue())
+        raise typer.Exit(check.print_reports(reports, every=every, as_json=as_json))
 
 
 def _settings(read_settings: Callable[[], Settings]) -> Settings:
@@ -77,6 +148,6 @@ def _variable(field: str) -> str:
     return field if field.isupper() else f"STEWARD_{field.upper()}"
 
 
-def _stop(error: Exception) -> NoReturn:
+def _stop(error: Exception, code: int = 1) -> NoReturn:
     print(f"steward: {error}", file=sys.stderr)
-    raise typer.Exit(1) from error
+    raise typer.Exit(code) from error

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 from integrations.openapi.bodies import offered
 from integrations.openapi.load import load_document
 from integrations.openapi.model import Note, Operation, OperationOptions, Tool, ToolOptions
-from integrations.openapi.tools import build_tools
+from integrations.openapi.tools import build_tools, drop_globs, dropped_by
 from integrations.upstream.config import (
     IdentitySettings,
     OperationSettings,
@@ -32,16 +31,28 @@ _NOT_EFFECTIVE = ("breaker", "networks", "owner")
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All upstreams that loaded and their tools by name; `notes` say what was mended, cut, left out or is noteworthy.
+    """All upstreams that loaded and their tools by name.
 
-    `identity` is the operation that says who a token is (None where none is configured or its document did not load).
+    `reports` are the notes on what was mended, cut, left out or is noteworthy, by upstream ("" for the file itself);
+    `failures` the documents that did not load, by upstream. `identity` is the operation that says who a token is (None
+    where none is configured or its document did not load).
     """
 
     upstreams: Mapping[str, Upstream]
     tools: Mapping[str, Target]
-    notes: tuple[Note, ...]
+    reports: Mapping[str, tuple[Note, ...]]
+    failures: Mapping[str, DocumentError]
     identity_settings: IdentitySettings | None = None
     identity: Target | None = None
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """The notes on all upstreams."""
+        return tuple(note for notes in self.reports.values() for note in notes)
+
+    def tools_of(self, upstream: str) -> list[Target]:
+        """The tools of one upstream, in the order of its document."""
+        return [target for target in self.tools.values() if target.upstream.name == upstream]
 
     def tool_counts(self) -> dict[str, int]:
         """How many tools each upstream has, by its name."""
@@ -55,28 +66,39 @@ def load_catalogue(path: Path, environment: Mapping[str, str]) -> Catalogue:
     """The catalogue of the upstreams file `path`; `environment` fills its `${NAME}`.
 
     Raises `ConfigurationError` for a mistake in the file. A document that does not load costs its own upstream and
-    becomes a note.
+    is among `failures`.
     """
     file = load_file(path, environment)
     _check_references(file)
     upstreams: dict[str, Upstream] = {}
     tools: dict[str, Target] = {}
-    notes: list[Note] = []
+    reports: dict[str, tuple[Note, ...]] = {}
+    failures: dict[str, DocumentError] = {}
     taken: set[str] = set()
     for name, settings in file.settings.upstreams.items():
         try:
             document = load_document(path.parent / settings.document, name=settings.document)
         except DocumentError as error:
-            notes.append(Note(error.document, error.pointer, error.reason, "skipped"))
+            failures[name] = error
+            reports[name] = (Note(error.document, error.pointer, error.reason, "skipped"),)
             continue
         upstream = Upstream(name, settings, document)
         _check_operations(file, upstream)
         upstreams[name] = upstream
         made, more = _targets(upstream, taken)
         tools |= made
-        notes += [*document.notes, *more, *_not_effective(upstream)]
+        reports[name] = (*_loaded(upstream), *more, *_not_effective(upstream))
     identity, more = _identity(file, upstreams)
-    return Catalogue(upstreams, tools, (*notes, *more), file.settings.identity, identity)
+    reports[""] = tuple(more)
+    return Catalogue(upstreams, tools, reports, failures, file.settings.identity, identity)
+
+
+def _loaded(upstream: Upstream) -> Iterator[Note]:
+    """The notes of the document; what could not be used and is dropped anyway is no fault of it."""
+    globs = drop_globs(upstream.document, upstream.settings.drop)
+    for note in upstream.document.notes:
+        glob = dropped_by(note.operation, note.operation_id, globs) if note.action == "skipped" else None
+        yield note if glob is None else replace(note, action="dropped", reason=f"dropped by {glob!r}: {note.reason}")
 
 
 def _targets(upstream: Upstream, taken: set[str]) -> tuple[dict[str, Target], list[Note]]:
@@ -90,7 +112,7 @@ def _targets(upstream: Upstream, taken: set[str]) -> tuple[dict[str, Target], li
     notes += more
     for tool in tools[settings.max_operations :]:
         reason = f"more than max_operations ({settings.max_operations}); raise it in upstreams.yaml"
-        notes.append(Note(document.name, "", reason, "skipped", tool.operation.key))
+        notes.append(Note(document.name, "", reason, "dropped", tool.operation.key))
         taken.discard(tool.name)
     kept = tools[: settings.max_operations]
     return {tool.name: _target(upstream, tool, by_key[tool.operation.key]) for tool in kept}, notes
@@ -227,18 +249,20 @@ def _not_effective(upstream: Upstream) -> list[Note]:
         if said.reconcile is not None:
             pointer = f"/upstreams/{upstream.name}/operations/{name}/reconcile".replace(" ", "%20")
             notes.append(Note("upstreams.yaml", pointer, f"{name}: reconcile is not effective yet", "noticed", name))
-    # Operations that were skipped while loading are no longer there to be matched.
-    whole = not any(note.action == "skipped" for note in upstream.document.notes)
+    # Of operations that were skipped while loading the parameters are not known.
+    skipped = [note for note in upstream.document.notes if note.action == "skipped"]
     for location, name in upstream.settings.bindings():
         if (
-            whole
+            not skipped
             and location != "header"
             and not any(_declares(o, location, name) for o in upstream.document.operations)
         ):
             pointer = f"/upstreams/{upstream.name}/bind"
             notes.append(Note("upstreams.yaml", pointer, f"bind: no operation declares {location}.{name}", "noticed"))
-    for pattern in upstream.settings.drop:
-        if whole and not any(_dropped(pattern, operation) for operation in upstream.document.operations):
+    for pattern, glob in drop_globs(upstream.document, upstream.settings.drop).items():
+        named = [(o.key, o.operation_id) for o in upstream.document.operations]
+        named += [(note.operation, note.operation_id) for note in skipped]
+        if not any(dropped_by(key, operation_id, {pattern: glob}) for key, operation_id in named):
             pointer = f"/upstreams/{upstream.name}/drop"
             notes.append(Note("upstreams.yaml", pointer, f"drop: {pattern} names no operation", "noticed"))
     return notes
@@ -248,10 +272,6 @@ def _declares(operation: Operation, location: str, name: str) -> bool:
     if location == "body":
         return name in _body_properties(operation)
     return any((p.location, p.name) == (location, name) for p in operation.parameters)
-
-
-def _dropped(pattern: str, operation: Operation) -> bool:
-    return fnmatchcase(operation.key, pattern) or fnmatchcase(operation.operation_id, pattern)
 
 
 def _names(operations: Iterable[Operation]) -> list[str]:

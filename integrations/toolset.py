@@ -228,6 +228,14 @@ class CatalogueToolsets:
         await asyncio.gather(*(client.close() for client in self._clients.values()))
 
 
+def request_line(prepared: PreparedCall) -> str:
+    """Method and URL of what was prepared, for an engineer's eyes; there is no credential in it yet."""
+    request = prepared.request
+    if not isinstance(request, _Request):
+        raise TypeError("a prepared call of another toolset")
+    return f"{request.built.method} {request.built.url}"
+
+
 def _own_member(arguments: Mapping[str, Any], target: Target) -> str | None:
     """A bound or hidden name inside a body that is one argument; from flat arguments the schema has left it out."""
     settings = target.upstream.settings

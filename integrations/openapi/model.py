@@ -104,13 +104,18 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that was mended, cut or left out. `pointer` is a JSON pointer into the document (RFC 6901)."""
+    """Something that was mended, cut or left out. `pointer` is a JSON pointer into the document (RFC 6901).
+
+    "skipped" is what could not be used, "dropped" what upstreams.yaml wants left out. `operation` is "METHOD /path",
+    `operation_id` as written.
+    """
 
     document: str
     pointer: str
     reason: str
-    action: Literal["mended", "cut", "skipped", "noticed"]
+    action: Literal["mended", "cut", "skipped", "dropped", "noticed"]
     operation: str = ""
+    operation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,13 @@ class Reading:
     references: References
     notes: list[Note] = field(default_factory=list)
     operation: str = ""
+    operation_id: str = ""
 
     def mended(self, pointer: str, reason: str) -> None:
         self.notes.append(Note(self.document, pointer, reason, "mended", self.operation))
 
     def skipped(self, pointer: str, reason: str) -> None:
-        self.notes.append(Note(self.document, pointer, reason, "skipped", self.operation))
+        self.notes.append(Note(self.document, pointer, reason, "skipped", self.operation, self.operation_id))
 
     def noticed(self, pointer: str, reason: str) -> None:
         self.notes.append(Note(self.document, pointer, reason, "noticed", self.operation))
@@ -74,11 +75,12 @@ def read_operations(reading: Reading, dialect: Dialect) -> tuple[Operation, ...]
         methods = [(m, item[m]) for m in item if isinstance(m, str) and m.lower() in METHODS]
         for method, raw in methods:
             reading.operation = f"{method.upper()} {path}"
+            reading.operation_id = _text(raw.get("operationId")) if isinstance(raw, dict) else ""
             at = f"{pointer}/{method}"
             operation = _tolerant(reading, at, lambda: _read(reading, dialect, servers, path, item, method, raw, at))  # noqa: B023
             if operation is not None:
                 operations.append(operation)
-        reading.operation = ""
+        reading.operation = reading.operation_id = ""
     return tuple(operations)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from glob import escape
 from typing import Any
 
 from integrations.openapi.arguments import Unusable, build_arguments, size_of
@@ -39,14 +40,15 @@ def build_tools(document: Document, options: ToolOptions, taken: set[str]) -> tu
     """The tools of `document` in its order, and notes on what was mended, cut or left out.
 
     `taken` are names that must not be used; the names given here are added to it, so that one set keeps a whole
-    catalogue unique. A dropped operation is a note with action "skipped".
+    catalogue unique. A dropped operation is a note with action "dropped".
     """
     notes: list[Note] = []
     kept: list[Operation] = []
+    globs = drop_globs(document, options.drop)
     for operation in document.operations:
-        glob = _dropped(operation, options.drop)
+        glob = dropped_by(operation.key, operation.operation_id, globs)
         if glob is not None:
-            notes.append(_note(operation, f"dropped by {glob!r}", "skipped"))
+            notes.append(_note(operation, f"dropped by {glob!r}", "dropped"))
         else:
             kept.append(operation)
     settings = [_options(operation, options) for operation in kept]
@@ -112,10 +114,17 @@ def _with_body(operation: Operation, schema: Schema, notes: list[Note]) -> Opera
     return replace(operation, body=RequestBody(required, (MediaType(media, read),), old.description if old else ""))
 
 
-def _dropped(operation: Operation, globs: tuple[str, ...]) -> str | None:
-    for glob in globs:
-        if fnmatchcase(operation.key, glob) or (operation.operation_id and fnmatchcase(operation.operation_id, glob)):
-            return glob
+def drop_globs(document: Document, globs: Iterable[str]) -> dict[str, str]:
+    """What each glob of `drop` matches by: one that is an operation's own key ("GET /parking/**") means that one."""
+    keys = {o.key for o in document.operations} | {note.operation for note in document.notes}
+    return {said: escape(said) if said in keys else said for said in globs}
+
+
+def dropped_by(key: str, operation_id: str, globs: Mapping[str, str]) -> str | None:
+    """The glob that leaves an operation out, matched against "METHOD /path" and operationId; None where none does."""
+    for said, glob in globs.items():
+        if fnmatchcase(key, glob) or (operation_id and fnmatchcase(operation_id, glob)):
+            return said
     return None
 
 

@@ -41,12 +41,14 @@ class Validator:
     def __init__(self) -> None:
         self._compiled: dict[int, tuple[Tool, jsonschema_rs.Draft202012Validator]] = {}
 
-    def check(self, tool: Tool, arguments_json: str, *, inline_files: bool = False) -> dict[str, Any]:
+    def check(
+        self, tool: Tool, arguments_json: str, *, inline_files: bool = False, max_bytes: int = MAX_BYTES
+    ) -> dict[str, Any]:
         """The arguments as a dict, or `ArgumentsInvalid`. Numbers with a fraction come back as `Decimal`.
 
         With `inline_files` an object `{"$file": {...}}` may stand where the tool wants an upload id.
         """
-        arguments = decode(arguments_json)
+        arguments = decode(arguments_json, max_bytes)
         compiled = self._validator(tool)
         judged = _without_files(arguments)
         if not inline_files and judged != arguments:
@@ -84,10 +86,10 @@ def compile_schema(schema: Mapping[str, Any] | bool) -> jsonschema_rs.Draft20201
         raise ValueError(f"the schema does not compile: {str(error)[:200]}") from error
 
 
-def decode(arguments_json: str) -> dict[str, Any]:
+def decode(arguments_json: str, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """A JSON object out of a model's text; an empty text is an empty object."""
-    if len(arguments_json.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise ArgumentsInvalid(f"The arguments are larger than {MAX_BYTES} bytes; send less at once.")
+    if len(arguments_json.encode("utf-8", "surrogatepass")) > max_bytes:
+        raise ArgumentsInvalid(f"The arguments are larger than {max_bytes} bytes; send less at once.")
     if not arguments_json.strip():
         return {}
     try:

@@ -255,7 +255,7 @@ def test_dropped_operations_are_reported() -> None:
         ToolOptions(drop=("*export*", "POST /b")),
     )
     assert [tool.name for tool in built] == ["b"]
-    assert [(note.action, note.operation) for note in notes] == [("skipped", "GET /a/x")]
+    assert [(note.action, note.operation) for note in notes] == [("dropped", "GET /a/x")]
 
 
 def test_hidden_characters_are_stripped_from_words() -> None:
