@@ -10,19 +10,21 @@ from zoneinfo import ZoneInfo
 from agent.ports import ApprovalStore, Caller, Model, Toolset
 from schemas.conversation import Conversation
 from schemas.deadline import Deadline
-from schemas.tool import ToolResult
+from schemas.tool import ToolResult, ToolSpec
 from schemas.turn import Locale, Outcome, TextDelta, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """The limits of a turn. The last of `max_steps` has no tools, so that it ends in an answer."""
+    """The limits of a turn. The last of `max_steps` has no tools, so that it ends in an answer; no step is offered more
+    than `max_tools`."""
 
     turn_timeout_s: float
     max_steps: int
     max_tool_calls: int
     approval_ttl_s: float
     max_history_chars: int
+    max_tools: int = 40
     max_parallel_calls: int = 4
 
 
@@ -30,7 +32,8 @@ class Budgets:
 class Turn:
     """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`. `waited`: the query was sent
     while an earlier turn ran, so it cannot be an answer to what that turn showed. `unsettled`: what to say if the turn
-    is ended while a write is on its way."""
+    is ended while a write is on its way. `offer` are the tools chosen for its words (None before the first step),
+    `found` those that came in since: by `searches` of the model, or because it called them."""
 
     conversation: Conversation
     query: str
@@ -49,6 +52,9 @@ class Turn:
     results: list[ToolResult] = field(default_factory=list)
     spoken: bool = False
     unsettled: str = ""
+    offer: list[ToolSpec] | None = None
+    found: list[ToolSpec] = field(default_factory=list)
+    searches: int = 0
 
     def say(self, sentence: str) -> TextDelta:
         """`sentence` for the bubble, on a line of its own if something stands there already."""

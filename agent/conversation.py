@@ -63,6 +63,16 @@ def view(conversation: Conversation, max_chars: int) -> list[Message]:
     return [message for group in reversed(kept) for message in group]
 
 
+def called_tools(messages: Iterable[Message]) -> list[str]:
+    """The names that were called, in their order; a model may have made some of them up."""
+    return [str(call["function"]["name"]) for message in messages for call in _calls(message)]
+
+
+def said_by_resident(messages: Iterable[Message]) -> list[str]:
+    """The resident's own words, in their order."""
+    return [str(message["content"]) for message in messages if message["role"] == "user"]
+
+
 def _calls(message: Message) -> Iterable[Any]:
     return message.get("tool_calls") or ()
 

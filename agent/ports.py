@@ -33,7 +33,15 @@ class Toolset(Protocol):
     """
 
     def specs(self) -> Sequence[ToolSpec]:
-        """What a model may be offered."""
+        """Every tool."""
+        ...
+
+    def find(self, words: Sequence[str], limit: int) -> Sequence[ToolSpec]:
+        """The tools that `words` (the latest first) need, best first; none where no tool has any of them."""
+        ...
+
+    def overview(self, limit: int) -> Sequence[ToolSpec]:
+        """Tools that show what there is, for words that find nothing."""
         ...
 
     async def caller(self, deadline: Deadline) -> Caller:

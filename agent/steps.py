@@ -10,6 +10,7 @@ import structlog
 
 from agent.context import Turn
 from agent.conversation import add_assistant, view
+from agent.offer import offered
 from agent.prompt import system_prompt
 from agent.toolcalls import run_calls
 from schemas.errors import ModelUnavailable
@@ -31,7 +32,7 @@ async def run_steps(turn: Turn) -> AsyncIterator[TurnEvent]:
             yield TurnEnded("limit", turn.usage)
             return
         step = Step()
-        async for delta in model_step(turn, () if last else turn.toolset.specs(), step):
+        async for delta in model_step(turn, () if last else offered(turn), step):
             yield delta
         add_assistant(turn.conversation, step.text, step.calls)
         if not step.calls and not step.text:
@@ -100,6 +101,6 @@ def _system(turn: Turn) -> dict[str, Any]:
     facts = turn.caller.identity.facts if turn.caller.identity else {}
     public = None
     if turn.caller.state in ("anonymous", "refused"):
-        public = [spec.name for spec in turn.toolset.specs() if spec.public]
+        public = [spec.name for spec in offered(turn) if spec.public]
     prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts, public)
     return {"role": "system", "content": prompt}

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from agent.approval import park
 from agent.context import Turn
 from agent.conversation import add_result
+from agent.offer import is_search, note_call, search
 from schemas.messages import text
 from schemas.tool import PreparedCall, ToolCall, ToolResult
 from schemas.turn import ToolFinished, ToolStarted, TurnEvent
@@ -20,6 +21,9 @@ async def run_calls(turn: Turn, calls: Sequence[ToolCall], parked: list[str]) ->
     reads: list[PreparedCall] = []
     try:
         for call in calls:
+            if is_search(turn, call):
+                results[call.id] = search(turn, call)
+                continue
             outcome = await _prepare(turn, call)
             if isinstance(outcome, PreparedCall) and outcome.effect == "write":
                 outcome = park(turn, outcome, parked)
@@ -33,6 +37,10 @@ async def run_calls(turn: Turn, calls: Sequence[ToolCall], parked: list[str]) ->
         # also when the turn is cancelled here, or fails: a call without a result would make the history unusable
         for call in calls:
             result = results.get(call.id, ToolResult.failure("unavailable", "cancelled"))
+            if is_search(turn, call):  # no outcome of the turn hangs on it
+                add_result(turn.conversation, call.id, result)
+                continue
+            note_call(turn, call.name)
             turn.results.append(result)
             add_result(turn.conversation, call.id, result)
 

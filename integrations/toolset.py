@@ -18,6 +18,8 @@ from integrations.approval_text import MAX_CHARS, MAX_LINES, ApprovalText, too_m
 from integrations.binding import Binder
 from integrations.catalogue import Catalogue
 from integrations.openapi.validate import Validator
+from integrations.toolsearch import Indexed, ToolIndex
+from integrations.toolwords import tool_group, tool_shown, tool_terms
 from integrations.upstream.calls import Calls, Order
 from integrations.upstream.client import UpstreamClient
 from integrations.upstream.config import identity_field
@@ -52,6 +54,7 @@ class _Outside:
 
     catalogue: Catalogue
     specs: tuple[ToolSpec, ...]
+    index: ToolIndex
     validator: Validator
     calls: Calls
     identities: Identities
@@ -74,6 +77,14 @@ class CatalogueToolset:
     def specs(self) -> Sequence[ToolSpec]:
         """Every tool of the catalogue, in the order of upstreams.yaml and the documents."""
         return self._outside.specs
+
+    def find(self, words: Sequence[str], limit: int) -> Sequence[ToolSpec]:
+        """The tools that `words` (the latest first) need, best first; none where no tool has any of them."""
+        return [self._outside.specs[place] for place in self._outside.index.find(words, limit)]
+
+    def overview(self, limit: int) -> Sequence[ToolSpec]:
+        """Tools that show what the catalogue is about: one of each group, the largest groups first."""
+        return [self._outside.specs[place] for place in self._outside.index.overview[:limit]]
 
     async def caller(self, deadline: Deadline) -> Caller:
         """Who this is. Never raises for an upstream that is down."""
@@ -199,7 +210,13 @@ class CatalogueToolsets:
             for target in catalogue.tools.values()
             for tool in (target.tool,)
         )
-        self._outside = _Outside(catalogue, specs, Validator(), calls, identities, Binder(identities), new_id)
+        index = ToolIndex(
+            [
+                Indexed(tool_terms(target, spec), tool_group(target), tool_shown(target, spec))
+                for target, spec in zip(catalogue.tools.values(), specs, strict=True)
+            ]
+        )
+        self._outside = _Outside(catalogue, specs, index, Validator(), calls, identities, Binder(identities), new_id)
 
     def for_token(self, token: str | None) -> CatalogueToolset:
         """Raises `ValueError` with a sentence for a token that cannot be one (too long, control characters)."""

@@ -96,6 +96,13 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{upstream} did not confirm the outcome: it may or may not have been done. Please check before trying again",
     ),
     "tool.limit": ("本次回答调用的系统次数已达上限", "This answer has used up its calls to the estate's systems"),
+    # what a search among the tools says beside its result
+    "search.found": ("这些工具从下一步起可以调用", "These tools can be called from the next step on"),
+    "search.nothing": (
+        "没有找到相关工具，请换用其他词语，或使用工具说明所用的语言再试",
+        "No tool has these words; try others, or the language in which the tools are described",
+    ),
+    "search.limit": ("本次回答查找工具的次数已达上限", "This answer has used up its searches for tools"),
     "note.cut_lists": ("其中 {count} 条未显示", "{count} entries inside are not shown"),
     "note.cut_text": ("内容过长，仅显示开头部分", "Too long: only the beginning is shown"),
     "note.no_answer": ("{upstream}没有返回内容", "{upstream} sent no content"),

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     turn_timeout_s: float = Field(default=60, gt=0, description="wall clock of one turn")
     max_steps: int = Field(default=8, ge=2, description="model calls of one turn; the last one has no tools")
     max_tool_calls: int = Field(default=16, ge=1, description="tool calls of one turn")
+    max_tools: int = Field(
+        default=40, ge=4, description="tools a model is offered in one step; if there are more, it gets search_tools"
+    )
     delta_timeout_s: float = Field(default=15, gt=0, description="longest silence of a model's stream")
     approval_ttl_s: float = Field(default=300, gt=0, description="how long a parked write waits for the resident's yes")
     send_timeout_s: float = Field(default=10, gt=0, description="longest wait for a client that does not read")

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 Effect = Literal["read", "write"]
 
+# The tool that finds the others where there are too many to be offered; answered by the gateway itself.
+SEARCH_TOOLS = "search_tools"
+
 # Every `error` a tool result can carry. `business` is the upstream's own refusal, in its own words.
 ToolErrorCode = Literal[
     "approval_pending",

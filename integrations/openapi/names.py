@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from integrations.openapi.model import Operation
+from schemas.tool import SEARCH_TOOLS
 
 MAX_NAME = 64
 _SAFE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+# Tools that the gateway answers itself: no operation may take their names.
+INTERNAL_TOOLS = frozenset({SEARCH_TOOLS})
 _ORDER = {"path": 0, "query": 1, "header": 2, "cookie": 3, "body": 4}
 
 
@@ -42,7 +45,7 @@ def tool_names(operations: Sequence[Operation], wanted: Sequence[str | None], ta
     as_written = Counter(
         c.casefold() for c, w, o in zip(candidates, wanted, operations, strict=True) if c and c in (w, o.operation_id)
     )
-    occupied = {name.casefold() for name in taken}
+    occupied = {name.casefold() for name in taken | INTERNAL_TOOLS}
     names: list[str | None] = [None] * len(operations)
     for explicit in (True, False):
         for index, operation in enumerate(operations):

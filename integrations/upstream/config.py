@@ -270,7 +270,7 @@ class UpstreamSettings(Part):
     bind: dict[str, Scalar] = {}
     hide: list[str] = []
     drop: list[str] = []
-    max_operations: int = Field(default=200, ge=1)
+    max_operations: int = Field(default=20_000, ge=1, description="operations that may become tools; the first ones")
     envelope: Literal["auto", "none"] | list[EnvelopeRule] = "auto"
     errors: Errors = Errors()
     encoding: TextEncoding = TextEncoding()

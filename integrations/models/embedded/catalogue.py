@@ -74,7 +74,7 @@ def compile_tool(spec: ToolSpec) -> Tool:
     summary = lines[0] if lines else words_of_name(spec.name)
     zh, en = halves(summary)
     slots = slots_of(spec.parameters)
-    verbs = _verbs(zh, en, spec)
+    verbs = verb_classes(zh, en, spec)
     weights: dict[str, float] = {}
     for text, weight in (
         (words_of_name(spec.name), 0.7),
@@ -118,7 +118,8 @@ _READS = re.compile(
 )
 
 
-def _verbs(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:
+def verb_classes(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:
+    """The classes of a tool's own verbs, from the halves of its summary, its name and its effect."""
     if spec.effect != "write" and (_READS.search(zh) or _READS.search(en)):
         return frozenset({"lookup"})
     name = words_of_name(spec.name)

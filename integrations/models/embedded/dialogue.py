@@ -123,7 +123,8 @@ class Dialogue:
 
     def _aside(self, key: str) -> Reply:
         tools = self.catalogue.tools if key in ("help", "who", "greeting", "unclear") else ()
-        return Say(key, tools, self._asking(self.state.form) if self.state.form and key != "thanks" else None)
+        ask = self._asking(self.state.form) if self.state.form and key != "thanks" else None
+        return Say(key, tools, ask, more=self.catalogue.partial)
 
     def _refused(self) -> Reply:
         if self.state.form is None:
@@ -225,7 +226,9 @@ class Dialogue:
         if YES.match(text):
             return Say("how_to_confirm" if self.state.parked else "acknowledged")
         near = [r.tool for r in ranked[:3] if r.score > 1.2 and r.coverage > 0.2 and not self.catalogue.elsewhere(text)]
-        return Say("did_you_mean", near) if near else Say("unclear", self.catalogue.tools)
+        if near:
+            return Say("did_you_mean", near)
+        return Say("unclear", self.catalogue.tools, more=self.catalogue.partial)
 
     def _about_last(self, last: Form, text: str) -> Reply | None:
         """The next page, or the last call once more with a correction."""

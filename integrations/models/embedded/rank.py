@@ -17,7 +17,7 @@ from integrations.models.embedded.schema import Path, Slot
 from integrations.models.embedded.text import canonical, terms
 from integrations.models.embedded.values import Found
 from integrations.models.embedded.words import ELSEWHERE, FAULT, QUESTION, REQUEST, VERBS, WHY
-from schemas.tool import ToolSpec
+from schemas.tool import SEARCH_TOOLS, ToolSpec
 
 _RECORDS = re.compile(
     r"记录|流水|历史|明细|进度|进展|列表|清单|哪些|多少钱|要.{0,4}多少|\b(history|records?|status"
@@ -47,6 +47,10 @@ _PAST = re.compile(
 )
 
 
+# How many tools stand behind each one that was chosen from them.
+_UNSEEN = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """A tool with its score, the share of the sentence that its text covers, and what the sentence fills."""
@@ -60,9 +64,16 @@ class Ranked:
 
 
 class Catalogue:
-    """The compiled tools and how rare each of their terms is."""
+    """The compiled tools and how rare each of their terms is.
+
+    Where `search_tools` is among the specs there are many more tools, and these were chosen for the resident's words: a
+    word that they share is as rare as in that whole. The search itself is nothing a resident asks for.
+    """
 
     def __init__(self, specs: Sequence[ToolSpec]) -> None:
+        self.partial = any(spec.name == SEARCH_TOOLS for spec in specs)
+        specs = [spec for spec in specs if spec.name != SEARCH_TOOLS]
+        self._unseen = _UNSEEN * len(specs) if self.partial else 0
         self.tools: tuple[Tool, ...] = compile_tools(specs)
         self.by_name = {tool.name: tool for tool in self.tools}
         self._spread = Counter(term for tool in self.tools for term in tool.terms)
@@ -70,7 +81,7 @@ class Catalogue:
 
     def rarity(self, term: str) -> float:
         """Inverse document frequency, never negative; a term that no tool has is the rarest."""
-        spread, count = self._spread.get(term, 0), len(self.tools)
+        spread, count = self._spread.get(term, 0), len(self.tools) + self._unseen
         return math.log(1 + (count - spread + 0.5) / (spread + 0.5))
 
     def elsewhere(self, text: str) -> bool:

@@ -67,7 +67,7 @@ def say(key: str, locale: Locale, **params: str) -> str:
 def reply(said: Say, locale: Locale, facts: Any) -> str:
     """A sentence with the tools it names, and what is asked again behind it."""
     title = title_of(said.tools[0], locale) if said.tools else ""
-    text = say(said.key, locale, tools=listed(said.tools, locale), title=title)
+    text = say(said.key, locale, tools=listed(said.tools, locale, more=said.more), title=title)
     if said.resume is not None:
         text += "\n" + resume(said.resume, locale, facts)
     return text
@@ -78,13 +78,14 @@ def title_of(tool: Tool, locale: Locale) -> str:
     return title if locale == "zh" or title[:2].isupper() else title[:1].lower() + title[1:]
 
 
-def listed(tools: Sequence[Tool], locale: Locale) -> str:
-    """The tools by their titles, one a line, at most twenty; those that have examples, if some do."""
+def listed(tools: Sequence[Tool], locale: Locale, *, more: bool = False) -> str:
+    """The tools by their titles, one a line, at most twenty; those that have examples, if some do. `more` says that
+    these are not all."""
     shown = [t for t in tools if t.examples]
     titles = list(dict.fromkeys(t.title(locale) for t in (shown if len(shown) >= 3 else tools)))
     rest = len(titles) - _MOST_TOOLS
     lines = [f"• {title}" for title in titles[:_MOST_TOOLS]]
-    if rest > 0:
+    if rest > 0 or (more and lines):
         lines.append("• ……" if locale == "zh" else "• …")
     return "\n".join(lines)
 

@@ -67,11 +67,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A sentence of `sentences.py` by its key; `tools` are those it names, `resume` what is asked again behind it."""
+    """A sentence of `sentences.py` by its key; `tools` are those it names (`more`: there are others), `resume` what is
+    asked again behind it."""
 
     key: str
     tools: Sequence[Tool] = ()
     resume: Ask | None = None
+    more: bool = False
 
 
 Reply = Call | Ask | Say

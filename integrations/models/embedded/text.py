@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
@@ -88,12 +89,15 @@ def halves(text: str) -> tuple[str, str]:
 
 def canonical(text: str) -> str:
     """One spelling for words that mean the same, lower case. Positions do not stay."""
+    if text.isascii():  # every rule below is about Chinese or full-width characters
+        return text.lower()
     text = normalise(text).lower().translate(_CONFUSED)
     for pattern, put in _CANONICAL:
         text = pattern.sub(put, text)
     return text
 
 
+@lru_cache(maxsize=1 << 15)
 def stem(word: str) -> str:
     """A light English stem: rooms → room, leaking → leak, paid → pay."""
     word = word.removesuffix("'s")
@@ -115,9 +119,9 @@ def words_of_name(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.\[\]]+", " ", name)
 
 
-def terms(text: str, *, query: bool = False) -> dict[str, float]:
+def terms(text: str, *, query: bool = False, filler: float = 0.0) -> dict[str, float]:
     """Weighted terms: Chinese pairs (1.0) and single characters (0.25), English stems (1.0). A query loses its
-    filler.
+    filler; English filler counts `filler`, and is left out at 0.
     """
     text = canonical(text)
     if query:
@@ -130,8 +134,10 @@ def terms(text: str, *, query: bool = False) -> dict[str, float]:
                 if i:
                     # in either order: 洗衣 and 衣洗 are the same matter
                     found["".join(sorted(word[i - 1 : i + 1]))] = 1.0
-        elif not word.isdigit() and word not in STOP_EN:
-            found[stem(word)] = 1.0
+        elif not word.isdigit() and (filler or word not in STOP_EN):
+            weight = filler if word in STOP_EN else 1.0
+            term = stem(word)
+            found[term] = max(found.get(term, 0.0), weight)
     return found
 
 
