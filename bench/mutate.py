@@ -32,61 +32,237 @@ Spot = tuple[Any, Any]
 Mutation = Callable[[random.Random, dict[str, Any]], str]
 MAX_SECONDS = 5.0
 _ODD: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1.5, 2**70, "", " ", "true", "N/A", "停车", "a\u0000b", "😀", "\ud83d", [], {}, [None], [[]],
-    {"a": None}, [{}], "#/nowhere", {"$ref": "#/nowhere"}, {"$ref": None}, {"$ref": 5}, {"$ref": "#"}, {"$ref": ""},
-    {"$ref": "other.yaml#/X"}, {"$ref": "http://127.0.0.1/x"}, {"$ref": "#/%ZZ"}, {"$ref": "#/info"}, [1, "a", None],
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    2**70,
+    "",
+    " ",
+    "true",
+    "N/A",
+    "停车",
+    "a\u0000b",
+    "😀",
+    "\ud83d",
+    [],
+    {},
+    [None],
+    [[]],
+    {"a": None},
+    [{}],
+    "#/nowhere",
+    {"$ref": "#/nowhere"},
+    {"$ref": None},
+    {"$ref": 5},
+    {"$ref": "#"},
+    {"$ref": ""},
+    {"$ref": "other.yaml#/X"},
+    {"$ref": "http://127.0.0.1/x"},
+    {"$ref": "#/%ZZ"},
+    {"$ref": "#/info"},
+    [1, "a", None],
+)
 _ODD_VALUES: dict[str, tuple[Any, ...]] = {
-    "type": ("String", "INTEGER", "int", "long", "float", "double", "file", "date", "date-time", "any", "null", "List",
-             "enum", "Map", "undefined", "object[]", "string,null", ["string", "null"], ["String"], [], [None], "", "ref",
-             "uuid", "binary", "number|string", ["array", "array"]),
-    "in": ("Query", "PATH", "HEADER", "body", "formData", "form", "formdata", "cookies", "querystring", "url", "", "headers"),
+    "type": (
+        "String",
+        "INTEGER",
+        "int",
+        "long",
+        "float",
+        "double",
+        "file",
+        "date",
+        "date-time",
+        "any",
+        "null",
+        "List",
+        "enum",
+        "Map",
+        "undefined",
+        "object[]",
+        "string,null",
+        ["string", "null"],
+        ["String"],
+        [],
+        [None],
+        "",
+        "ref",
+        "uuid",
+        "binary",
+        "number|string",
+        ["array", "array"],
+    ),
+    "in": (
+        "Query",
+        "PATH",
+        "HEADER",
+        "body",
+        "formData",
+        "form",
+        "formdata",
+        "cookies",
+        "querystring",
+        "url",
+        "",
+        "headers",
+    ),
     "required": ("true", "false", "True", 1, 0, ["a"], {}, "yes", [1, None, "x"], ["nowhere"], "id"),
     "enum": (None, [], {}, "a,b", [None], [[1]], [{"value": 1}], [1, "1", True], ["", " "], {"a": 1}, [1, 1, 1]),
     "default": (None, "null", {"a": 1}, [], "", 12, "12", float(1)),
     "example": ({"a": 1}, [1], None, "x", 5, {"$ref": "#/components/examples/none"}),
     "examples": ({"a": {"value": 1}}, ["x"], "x", None, {"application/json": {"id": 1}}, {"a": None}),
     "items": (None, [], [{"type": "string"}], {}, True, False, "string", {"type": None}, [{}, {}]),
-    "properties": (None, [], ["a"], "x", {"a": None}, {"a": "string"}, {"a": []}, {"": {"type": "string"}},
-                   {"$ref": "#/nowhere"}, {"a b": {"type": "string"}, "a_b": {"type": "string"}, "a-b": {}}, {"x": True}),
+    "properties": (
+        None,
+        [],
+        ["a"],
+        "x",
+        {"a": None},
+        {"a": "string"},
+        {"a": []},
+        {"": {"type": "string"}},
+        {"$ref": "#/nowhere"},
+        {"a b": {"type": "string"}, "a_b": {"type": "string"}, "a-b": {}},
+        {"x": True},
+    ),
     "allOf": (None, {}, [], [None], ["x"], [{"$ref": "#/nowhere"}], [{}], {"$ref": "#/nowhere"}, [True], [False]),
-    "oneOf": (None, {}, [], [None], [{"$ref": "#/nowhere"}], [{"type": "string"}], [{}, {}], [{"const": 1}, {"const": 2}]),
+    "oneOf": (
+        None,
+        {},
+        [],
+        [None],
+        [{"$ref": "#/nowhere"}],
+        [{"type": "string"}],
+        [{}, {}],
+        [{"const": 1}, {"const": 2}],
+    ),
     "anyOf": (None, {}, [], [None, {"type": "string"}], [{"type": "null"}], "x"),
     "additionalProperties": (None, "true", "false", [], {"type": "String"}, {"$ref": "#/nowhere"}, {"type": None}),
     "format": (None, 5, [], "INT64", "int 64", "binary", "byte", "decimal", "date_time", "\n"),
-    "pattern": ("(", "[a-z", "(?<n>a)\\k<n>", "/^a$/i", "^(a+)+$", "\\d{3,", 5, None, "(?i)abc", "\\p{L}+", "(?=a)b", "*",
-                "^[\\w-\\.]+$", "\\u4e00-\\u9fa5", "[^]"),
-    "minimum": ("0", "a", None, True, [], 1e400, "-9223372036854775808"), "maximum": ("10", None, {}, False, 2**80),
-    "exclusiveMinimum": (True, False, "true", None, 5), "exclusiveMaximum": (True, "false", None),
-    "minLength": ("1", -1, 1.0, 1.5, None, 2**70), "maxLength": ("255", -1, None, "unlimited", 255.0),
-    "minItems": ("1", -1, None), "maxItems": (None, -5, "x"), "uniqueItems": ("true", 1, None),
-    "multipleOf": (0, -1, "0.01", None, 0.0), "nullable": ("true", 1, None), "readOnly": ("true", 1, None, False),
-    "parameters": (None, {}, {"id": {"name": "id", "in": "query"}}, "x", [None], ["id"], [[]], [{}], [{"$ref": 1}],
-                   [{"name": None, "in": "query"}], [{"name": "a"}], [{"in": "query"}], [{"name": 5, "in": "query"}]),
+    "pattern": (
+        "(",
+        "[a-z",
+        "(?<n>a)\\k<n>",
+        "/^a$/i",
+        "^(a+)+$",
+        "\\d{3,",
+        5,
+        None,
+        "(?i)abc",
+        "\\p{L}+",
+        "(?=a)b",
+        "*",
+        "^[\\w-\\.]+$",
+        "\\u4e00-\\u9fa5",
+        "[^]",
+    ),
+    "minimum": ("0", "a", None, True, [], 1e400, "-9223372036854775808"),
+    "maximum": ("10", None, {}, False, 2**80),
+    "exclusiveMinimum": (True, False, "true", None, 5),
+    "exclusiveMaximum": (True, "false", None),
+    "minLength": ("1", -1, 1.0, 1.5, None, 2**70),
+    "maxLength": ("255", -1, None, "unlimited", 255.0),
+    "minItems": ("1", -1, None),
+    "maxItems": (None, -5, "x"),
+    "uniqueItems": ("true", 1, None),
+    "multipleOf": (0, -1, "0.01", None, 0.0),
+    "nullable": ("true", 1, None),
+    "readOnly": ("true", 1, None, False),
+    "parameters": (
+        None,
+        {},
+        {"id": {"name": "id", "in": "query"}},
+        "x",
+        [None],
+        ["id"],
+        [[]],
+        [{}],
+        [{"$ref": 1}],
+        [{"name": None, "in": "query"}],
+        [{"name": "a"}],
+        [{"in": "query"}],
+        [{"name": 5, "in": "query"}],
+    ),
     "schema": (None, [], "string", True, False, {}, {"$ref": "#/nowhere"}, {"type": "file"}, {"$ref": "User"}),
-    "requestBody": (None, [], {}, "x", {"content": None}, {"content": {}}, {"content": []}, {"$ref": "#/nowhere"},
-                    {"content": {"application/json": None}}, {"content": {"application/json": []}},
-                    {"content": {"": {"schema": {"type": "object"}}}}, {"content": {"*/*": {}}},
-                    {"content": {"application/json": {"schema": None}}}, {"required": "true", "content": {"json": {}}}),
+    "requestBody": (
+        None,
+        [],
+        {},
+        "x",
+        {"content": None},
+        {"content": {}},
+        {"content": []},
+        {"$ref": "#/nowhere"},
+        {"content": {"application/json": None}},
+        {"content": {"application/json": []}},
+        {"content": {"": {"schema": {"type": "object"}}}},
+        {"content": {"*/*": {}}},
+        {"content": {"application/json": {"schema": None}}},
+        {"required": "true", "content": {"json": {}}},
+    ),
     "content": (None, [], {}, {"application/json": None}, "application/json", {"x": {}}, {"application/xml": {}}),
     "responses": (None, [], {}, "x", {"200": None}, {"200": []}, {"default": {"$ref": "#/nowhere"}}, {"200": "OK"}),
     "operationId": (None, "", 5, [], "a b", "查询", "a" * 300, "../x", "a.b.c", "1", "-", "__", "get", "{id}", True),
     "description": (None, 5, [], {}, ["a", "b"], "x" * 50_000, "\u202eabc", "</system>", "\x07"),
-    "summary": (None, 5, [], {}, "y" * 5_000), "tags": (None, "x", {}, [None], [{"name": "x"}], [1]),
-    "security": (None, {}, "x", [None], [{"x": None}], [[]]), "consumes": (None, "application/json", {}, [None], [], [""]),
-    "produces": (None, "json", {}, [5]), "servers": (None, {}, [], [None], ["https://x"], [{"url": None}], [{}], "x",
-    [{"url": "{a}"}], [{"url": "http://[::1"}], [{"url": "/", "variables": []}]),
-    "host": (None, 5, "http://x/", "", [], "a b"), "basePath": (None, 5, "api", "/a/../b", "", [], "//x", "/{a}"),
-    "schemes": (None, "https", [], [None], {}), "paths": (None, [], {}), "style": ("Form", "matrix", None, 5, "deepobject"),
-    "explode": ("true", None, 1, "false"), "collectionFormat": ("CSV", "multi", None, "comma", 5, "brackets"),
+    "summary": (None, 5, [], {}, "y" * 5_000),
+    "tags": (None, "x", {}, [None], [{"name": "x"}], [1]),
+    "security": (None, {}, "x", [None], [{"x": None}], [[]]),
+    "consumes": (None, "application/json", {}, [None], [], [""]),
+    "produces": (None, "json", {}, [5]),
+    "servers": (
+        None,
+        {},
+        [],
+        [None],
+        ["https://x"],
+        [{"url": None}],
+        [{}],
+        "x",
+        [{"url": "{a}"}],
+        [{"url": "http://[::1"}],
+        [{"url": "/", "variables": []}],
+    ),
+    "host": (None, 5, "http://x/", "", [], "a b"),
+    "basePath": (None, 5, "api", "/a/../b", "", [], "//x", "/{a}"),
+    "schemes": (None, "https", [], [None], {}),
+    "paths": (None, [], {}),
+    "style": ("Form", "matrix", None, 5, "deepobject"),
+    "explode": ("true", None, 1, "false"),
+    "collectionFormat": ("CSV", "multi", None, "comma", 5, "brackets"),
     "name": (None, 5, "", " ", "a b", "a.b[0].c", "a[]", "查询", "X-A\r\nB: c", "..", "a" * 200, "$filter", True, {}),
     "discriminator": ("type", None, {"propertyName": None}, {"propertyName": "x", "mapping": {"a": "#/nowhere"}}, []),
-    "title": (None, 5, {}, []), "const": (None, {}, "x"), "definitions": (None, []), "components": (None, [], {"schemas": None}),
-    "not": (None, {}, True, "x"), "encoding": (None, [], {"a": None}, {"a": {"contentType": 5}}, "x"),
-    "allowReserved": ("true", None), "deprecated": ("true", None, 1), "openapi": ("3.0", 3.0, "3", 3.1, "3.2.0", "3.0.99"),
-    "swagger": (2.0, "2", 2), "info": (None, [], "x", {}), "$ref": (None, 5, [], "", "#", "#/", "#/definitions/", "User",
-    "#/components/schemas/ User", "#/definitions/A«B»", "x.json", "#/paths", "#/info/title", "##/a", "#/components//x"),
-}  # fmt: skip
+    "title": (None, 5, {}, []),
+    "const": (None, {}, "x"),
+    "definitions": (None, []),
+    "components": (None, [], {"schemas": None}),
+    "not": (None, {}, True, "x"),
+    "encoding": (None, [], {"a": None}, {"a": {"contentType": 5}}, "x"),
+    "allowReserved": ("true", None),
+    "deprecated": ("true", None, 1),
+    "openapi": ("3.0", 3.0, "3", 3.1, "3.2.0", "3.0.99"),
+    "swagger": (2.0, "2", 2),
+    "info": (None, [], "x", {}),
+    "$ref": (
+        None,
+        5,
+        [],
+        "",
+        "#",
+        "#/",
+        "#/definitions/",
+        "User",
+        "#/components/schemas/ User",
+        "#/definitions/A«B»",
+        "x.json",
+        "#/paths",
+        "#/info/title",
+        "##/a",
+        "#/components//x",
+    ),
+}
 
 
 def spots(node: Any, keys: tuple[str, ...] | None = None, *, inside: str = "") -> Iterator[Spot]:
@@ -158,7 +334,11 @@ def wrap(rng: random.Random, target: dict[str, Any]) -> str:
     if isinstance(value, list):
         container[key] = value[0] if value else {}
     elif isinstance(value, dict):
-        container[key] = [value] if rng.random() < 0.5 else [{"key": k, **(v if isinstance(v, dict) else {})} for k, v in value.items()]  # fmt: skip
+        container[key] = (
+            [value]
+            if rng.random() < 0.5
+            else [{"key": k, **(v if isinstance(v, dict) else {})} for k, v in value.items()]
+        )
     else:
         container[key] = str(value).lower() if rng.random() < 0.5 else [value]
     return f"{key!r} wrapped"
@@ -170,7 +350,20 @@ def rename(rng: random.Random, target: dict[str, Any]) -> str:
     if spot is None:
         return ""
     container, key = spot
-    new = rng.choice([key.upper(), key.capitalize(), f" {key}", key + " ", f"{key}\u200b", key[:-1] or "_", "", "200", "x-" + key, "null"])  # fmt: skip
+    new = rng.choice(
+        [
+            key.upper(),
+            key.capitalize(),
+            f" {key}",
+            key + " ",
+            f"{key}\u200b",
+            key[:-1] or "_",
+            "",
+            "200",
+            "x-" + key,
+            "null",
+        ]
+    )
     container[new] = container.pop(key)
     return f"{key!r} renamed {new!r}"
 
@@ -181,7 +374,9 @@ def cycle(rng: random.Random, target: dict[str, Any]) -> str:
     if spot is None:
         return ""
     container, key = spot
-    reference = {"$ref": rng.choice(["#/paths", "#/components/schemas", "#/definitions", "#/components/responses", "#"])}
+    reference = {
+        "$ref": rng.choice(["#/paths", "#/components/schemas", "#/definitions", "#/components/responses", "#"])
+    }
     container[key] = {"x": reference} if key == "properties" else [reference] if key == "allOf" else reference
     return f"{key!r} := {reference}"
 
@@ -192,12 +387,35 @@ MUTATIONS: tuple[Mutation, ...] = (odd_value, odd_value, odd_value, anything, re
 def mutate_path(rng: random.Random, root: dict[str, Any]) -> tuple[str, set[str]]:
     """A path key as routing tables and people write it."""
     path = rng.choice(list(root["paths"]))
-    new = rng.choice([
-        path.lstrip("/"), path + "/", path + ".", " " + path, path + " ", "/" + path, path + "?a=1", path + "#x",
-        path.replace("{", "{ ").replace("}", " }"), path.replace("}", ":[0-9]+}"), path.replace("{", ":").replace("}", ""),
-        path + "/**", path + "/{extra}", path + "/查询", path + "{?page,size}", path + "/../x", path + "/{", path + "/%2e%2e",
-        path.upper(), path + "/{a}/{a}", path + "\t", "", path + "/{a b}", path.replace("}", "?}"), path + "/{a.b}-{c}",
-    ])  # fmt: skip
+    new = rng.choice(
+        [
+            path.lstrip("/"),
+            path + "/",
+            path + ".",
+            " " + path,
+            path + " ",
+            "/" + path,
+            path + "?a=1",
+            path + "#x",
+            path.replace("{", "{ ").replace("}", " }"),
+            path.replace("}", ":[0-9]+}"),
+            path.replace("{", ":").replace("}", ""),
+            path + "/**",
+            path + "/{extra}",
+            path + "/查询",
+            path + "{?page,size}",
+            path + "/../x",
+            path + "/{",
+            path + "/%2e%2e",
+            path.upper(),
+            path + "/{a}/{a}",
+            path + "\t",
+            "",
+            path + "/{a b}",
+            path.replace("}", "?}"),
+            path + "/{a.b}-{c}",
+        ]
+    )
     root["paths"] = {(new if key == path else key): value for key, value in root["paths"].items()}
     return f"path {path!r} := {new!r}", {path, new}
 
@@ -237,7 +455,9 @@ class Run:
         self.failures[rule] += 1
         print(f"{rule} | {name} | {mutation[:300]} | {what[:400]}")
 
-    def check(self, name: str, before: list[dict[str, Any]], root: dict[str, Any], mutation: str, touched: set[str] | None) -> None:  # fmt: skip
+    def check(
+        self, name: str, before: list[dict[str, Any]], root: dict[str, Any], mutation: str, touched: set[str] | None
+    ) -> None:
         try:
             data = json.dumps(root).encode()
         except (TypeError, ValueError):
@@ -262,7 +482,9 @@ class Run:
         if touched is not None:
             self._untouched(name, before, lines, mutation, touched)
 
-    def _form(self, name: str, data: bytes, lines: list[dict[str, Any]], mutation: str, touched: set[str] | None) -> None:
+    def _form(
+        self, name: str, data: bytes, lines: list[dict[str, Any]], mutation: str, touched: set[str] | None
+    ) -> None:
         try:
             source: Source = from_bytes(data)
         except ValueError:
@@ -273,12 +495,16 @@ class Run:
             if finding.rule in BASIC or (finding.rule in _ALWAYS):
                 if inside and finding.rule in ("untyped-parameter", "missing-body"):
                     continue
-                self.fail(finding.rule, name, mutation, f"{finding.method} {finding.path} {finding.where} {finding.what}")
+                self.fail(
+                    finding.rule, name, mutation, f"{finding.method} {finding.path} {finding.where} {finding.what}"
+                )
         for line in lines:
             if str(line.get("skipped", "")).startswith(("it could not be read (", "it made no tool (")):
                 self.fail("net", name, mutation, f"{line['method']} {line['path']}: {line['skipped']}")
 
-    def _untouched(self, name: str, before: list[dict[str, Any]], after: list[dict[str, Any]], mutation: str, touched: set[str]) -> None:  # fmt: skip
+    def _untouched(
+        self, name: str, before: list[dict[str, Any]], after: list[dict[str, Any]], mutation: str, touched: set[str]
+    ) -> None:
         now = {(line.get("method"), line.get("path")): line for line in after}
         for line in before:
             if line.get("path") in touched or "skipped" in line:
@@ -316,4 +542,3 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
-

@@ -39,8 +39,9 @@ class Engine:
         self._start()
 
     def _start(self) -> None:
-        self._child = subprocess.Popen(self.command, cwd=self.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       stderr=subprocess.DEVNULL)  # fmt: skip
+        self._child = subprocess.Popen(
+            self.command, cwd=self.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         self._buffer = b""
         ready = self._read()
         self.name, self.import_cpu = ready["ready"], ready["import"]
@@ -133,7 +134,10 @@ def run_documents(engines: list[Engine], documents: list[Path], command: dict[st
             index = (number + turn) % len(engines)
             answer = engines[index].ask({"load": str(path)})
             if engines[index].name == "steward" and command:
-                answer = {"cpu": answer.get("cpu", 0.0), **command.get(path.name, {"error": "the command said nothing"})}
+                answer = {
+                    "cpu": answer.get("cpu", 0.0),
+                    **command.get(path.name, {"error": "the command said nothing"}),
+                }
             figures[index].add(path.name, source, answer)
     return figures, readable
 
@@ -149,23 +153,29 @@ def run_wire(engines: list[Engine], figures: list[Figures], cases: list[dict[str
 
 
 def _wire_case(engine: Engine, case: dict[str, Any], path: Path) -> str:
-    """"" where the request is right, else what is wrong."""
+    """ "" where the request is right, else what is wrong."""
     loaded = engine.ask({"load": str(path)})
     tools = [line for line in loaded.get("lines", []) if "skipped" not in line]
     if not tools:
         return str(loaded.get("error") or loaded.get("lines") or "no tool")
     arguments = openapi_wire.arguments(tools[0], case.get("args") or {})
-    answer = engine.ask({"call": str(path), "tool": tools[0]["name"], "arguments": arguments,
-                         "base_url": case.get("base_url")})  # fmt: skip
+    answer = engine.ask(
+        {"call": str(path), "tool": tools[0]["name"], "arguments": arguments, "base_url": case.get("base_url")}
+    )
     if "error" in answer:
         return str(answer["error"])
     return "; ".join(openapi_wire.mistakes(case["expect"], answer["request"]))
 
 
 def command_lines(python: Path, root: Path, documents: list[Path]) -> dict[str, Any]:
-    """What `python app.py tools --json DOC...` prints, by document: {"lines"} or {"error"}; {} where it has no --json."""
-    ran = subprocess.run([str(python), "app.py", "tools", "--json", *map(str, documents)], cwd=root,
-                         capture_output=True, text=True, check=False)  # fmt: skip
+    """What `python app.py tools --json DOC...` prints, by document: {"lines"} or {"error"}; {} without --json."""
+    ran = subprocess.run(
+        [str(python), "app.py", "tools", "--json", *map(str, documents)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if ran.returncode == 2 and not ran.stdout:
         print("`app.py tools` knows no --json here: the engine's functions are graded instead.", file=sys.stderr)
         return {}
@@ -190,12 +200,22 @@ def table(figures: list[Figures], readable: int) -> str:
     for version in VERSIONS:
         if any(f.operations[version] for f in figures):
             total = figures[0].operations[version]
-            rows.append((f"complete tools, {version} ({total} operations)",
-                         [_percent(f.complete[version], f.operations[version]) for f in figures]))  # fmt: skip
+            rows.append(
+                (
+                    f"complete tools, {version} ({total} operations)",
+                    [_percent(f.complete[version], f.operations[version]) for f in figures],
+                )
+            )
     rows += [
-        ("complete by the stricter rules", [_percent(sum(f.strictly.values()), sum(f.operations.values())) for f in figures]),
+        (
+            "complete by the stricter rules",
+            [_percent(sum(f.strictly.values()), sum(f.operations.values())) for f in figures],
+        ),
         ("left out with a reason / silently", [f"{len(f.skipped)} / {f.rules['missing-operation']}" for f in figures]),
-        ("invalid schemas / dangling refs", [f"{f.rules['invalid-schema']} / {f.rules['dangling-ref']}" for f in figures]),
+        (
+            "invalid schemas / dangling refs",
+            [f"{f.rules['invalid-schema']} / {f.rules['dangling-ref']}" for f in figures],
+        ),
         ("bad / duplicate names", [f"{f.rules['bad-name']} / {f.rules['duplicate-name']}" for f in figures]),
         ("CPU, median per document", [f"{statistics.median(f.cpu) * 1000:.1f} ms" for f in figures]),
         ("CPU, all documents", [f"{sum(f.cpu):.1f} s" for f in figures]),
@@ -203,10 +223,14 @@ def table(figures: list[Figures], readable: int) -> str:
         ("peak memory", [f"{f.peak / 1e6:.0f} MB" for f in figures]),
         ("largest tool", [f"{f.largest:,} B" for f in figures]),
         ("tools over 8,000 B", [str(f.rules["oversize"]) for f in figures]),
-    ]  # fmt: skip
+    ]
     if figures[0].wire:
-        rows.append((f"requests right ({len(figures[0].wire)} cases)",
-                     [str(sum(not w for w in f.wire.values())) for f in figures]))  # fmt: skip
+        rows.append(
+            (
+                f"requests right ({len(figures[0].wire)} cases)",
+                [str(sum(not w for w in f.wire.values())) for f in figures],
+            )
+        )
     head = "| | " + " | ".join(f.name for f in figures) + " |\n|---|" + "---|" * len(figures) + "\n"
     return head + "".join(f"| {name} | {' | '.join(cells)} |\n" for name, cells in rows)
 
@@ -222,8 +246,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("corpus", type=Path, nargs="?", help="a folder of OpenAPI documents (JSON or YAML)")
     parser.add_argument("--wire", type=Path, default=WIRE_CASES, help="the request-serialisation cases")
-    parser.add_argument("--peers-python", type=Path, default=PROJECT / ".venv-bench/bin/python",
-                        help="the interpreter that has the other engines; without it Steward alone is measured")  # fmt: skip
+    parser.add_argument(
+        "--peers-python",
+        type=Path,
+        default=PROJECT / ".venv-bench/bin/python",
+        help="the interpreter that has the other engines; without it Steward alone is measured",
+    )
     parser.add_argument("--details", type=Path, help="write every finding into this file, one a line")
     parser.add_argument("--only-functions", action="store_true", help="grade the engine's functions, not the command")
     options = parser.parse_args()

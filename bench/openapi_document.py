@@ -126,7 +126,7 @@ class Source:
         for path, raw in (paths if isinstance(paths, dict) else {}).items():
             if not isinstance(path, str) or path.startswith("x-"):
                 continue
-            item, found = self.follow(raw)
+            item, _ = self.follow(raw)
             if not isinstance(item, dict):
                 continue
             if isinstance(raw, dict) and "$ref" in raw:

@@ -284,7 +284,7 @@ class _Judge:
             return
         if body.required != (name in self.required):
             self.found("required", "body", f"{name} is {'' if body.required else 'not '}required")
-        media, schema = _best(body)
+        schema = _best(body)[1]
         if schema is not None:
             self.compare(schema, self.properties[name], name)
 

@@ -44,7 +44,9 @@ def lines(loaded: tuple[ClientConfig, list[dict[str, Any]]]) -> Lines:
                 continue
             tool = waiting.pop(0)
             shown = json.loads(json.dumps(tool))
-            places = {p.get("name"): {"in": p.get("in"), "name": p.get("name")} for p in operation.get("parameters", [])}
+            places = {
+                p.get("name"): {"in": p.get("in"), "name": p.get("name")} for p in operation.get("parameters", [])
+            }
             arguments = {
                 name: places.get(name, {"in": "body", "pointer": "/" + name.replace("~", "~0").replace("/", "~1")})
                 for name in shown["parameters"]["properties"]
