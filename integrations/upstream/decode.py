@@ -110,6 +110,6 @@ def _text(body: bytes, charset: str | None, encoding: TextEncoding) -> tuple[str
     for name in candidates:
         try:
             return body.decode(name), False
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):
             continue
     return body.decode("utf-8", "replace"), True

@@ -11,8 +11,10 @@ from typing import Any
 import structlog
 
 from integrations.upstream import failures
+from integrations.upstream.caps import beginning
 from integrations.upstream.client import Answer
 from integrations.upstream.decode import Decoded, decode
+from integrations.upstream.differs import differences
 from integrations.upstream.envelope import Opened, open_envelope
 from integrations.upstream.failures import Failure
 from integrations.upstream.present import Presented, Read, present, present_details
@@ -40,6 +42,8 @@ _SENTENCES: dict[ToolErrorCode, str] = {
     "unknown_outcome": "tool.unknown_outcome",
     "business": "tool.refused",
 }
+# Differences that are told of one operation; after so many its document is known to be wrong.
+_MAX_TOLD = 20
 # Statuses that say "done" by themselves; 200 round an envelope does not.
 _DONE = frozenset({201, 202, 204, 205})
 # Headers that are never part of a result, whatever a document declares.
@@ -126,6 +130,7 @@ def _succeeded(
     content: dict[str, Any] = {"ok": True}
     notes: list[str] = []
     if read.decoded.kind == "json" and read.opened.verdict == "ok" and read.opened.payload is not None:
+        _report_differences(target, read, answer)
         presented = present(read, target, arguments, locale, subject)
         _report_withheld(target, presented)
         if presented is None and target.tool.effect == "read":
@@ -150,9 +155,8 @@ def _fill_without_json(
 ) -> None:
     """Text, a reference to a file, or nothing but a note."""
     if decoded.kind == "text":
-        limit = target.upstream.settings.response.max_chars
-        content["data"] = decoded.value[:limit]
-        if len(decoded.value) > limit:
+        content["data"] = beginning(decoded.value, target.upstream.settings.response.max_chars)
+        if len(content["data"]) < len(decoded.value):
             notes.append(text("note.cut_text", locale))
     elif decoded.kind == "binary":
         size = decoded.size if not answer.oversized else _length(answer.headers.get("content-length", ""))
@@ -168,6 +172,18 @@ def _fill_without_json(
 
 def _length(said: str) -> int | None:
     return int(said) if said.isascii() and said.isdigit() and len(said) < 16 else None
+
+
+def _report_differences(target: Target, read: Read, answer: Answer) -> None:
+    """A55: an answer that only differs from its schema is a note for the operator, the first time that it does."""
+    if len(target.told) >= _MAX_TOLD:
+        return
+    found = differences(read.decoded.value, target.tool.operation, answer.status)
+    new = [one for one in found if one not in target.told]
+    if new:
+        target.told.update(new)
+        upstream, operation = target.upstream.name, target.operation_name
+        _log.warning("answer_differs", upstream=upstream, operation=operation, differences=new)
 
 
 def _report_withheld(target: Target, presented: Presented | None) -> None:
