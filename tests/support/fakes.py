@@ -113,6 +113,15 @@ class FakeToolset:
     def specs(self) -> Sequence[ToolSpec]:
         return [ToolSpec(name, f"does {name}", {"type": "object"}) for name in self.tools]
 
+    def find(self, words: Sequence[str], limit: int) -> Sequence[ToolSpec]:
+        """Those whose names stand among the words, in the order in which they stand there."""
+        specs = {spec.name: spec for spec in self.specs()}
+        said = dict.fromkeys(word for text in words for word in text.split())
+        return [specs[word] for word in said if word in specs][:limit]
+
+    def overview(self, limit: int) -> Sequence[ToolSpec]:
+        return self.specs()[:limit]
+
     async def caller(self, deadline: Deadline) -> Caller:
         if self.caller_gate is not None:
             await self.caller_gate.wait()
