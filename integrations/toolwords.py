@@ -20,12 +20,12 @@ Terms = Mapping[str, float]
 # How much a term counts in each field of a tool.
 FIELDS: Mapping[str, float] = {
     "name": 1.5,
-    "summary": 3.0,
+    "summary": 5.0,
     "description": 1.0,
     "examples": 2.5,
     "tags": 1.0,
     "path": 1.5,
-    "arguments": 0.5,
+    "arguments": 0.2,
     "about": 0.3,
     "system": 0.3,
     "verbs": 1.0,
