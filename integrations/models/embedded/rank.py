@@ -110,6 +110,7 @@ def rank(catalogue: Catalogue, text: str, scene: Scene) -> list[Ranked]:
     query = terms(_unread(text, scene), query=True)
     total = sum(weight * catalogue.rarity(term) for term, weight in query.items()) or 1.0
     verbs, plain = verbs_of(text), canonical(text)
+    said = frozenset() if verbs else frozenset(terms(text))
     extracted = [extract(tool, scene, {}) for tool in catalogue.tools]
     ids = {c.value.upper() for c in scene.spans.codes if any(_takes(t, c.value) for t in catalogue.tools)}
     ranked = []
@@ -122,8 +123,14 @@ def rank(catalogue: Catalogue, text: str, scene: Scene) -> list[Ranked]:
         covered = sum(weight * catalogue.rarity(term) for term, weight in query.items() if term in tool.terms) / total
         likeness = _likeness(tool, plain, query, catalogue)
         left = missing(tool, {path: f.value for path, f in found.items()})
-        allowed = _allowed(tool, verbs, text, found, left, likeness)
-        score = matched + 3.5 * max(0.0, likeness - 0.35) + _evidence(tool, found, text) + _by_verb(tool, verbs, text)
+        own = bool(tool.own_verb & said)
+        allowed = own or _allowed(tool, verbs, text, found, left, likeness)
+        score = (
+            matched
+            + 3.5 * max(0.0, likeness - 0.35)
+            + _evidence(tool, found, text)
+            + (2.0 if own else _by_verb(tool, verbs, text))
+        )
         score -= (0.9 if not tool.write else 0.15) * len(left)
         score -= 2.0 * sum(1 for code in ids if code not in {str(f.value).upper() for f in found.values()})
         if scene.spans.plates and not any(f.value == scene.spans.plates[-1].value for f in found.values()):
