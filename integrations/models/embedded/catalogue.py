@@ -124,7 +124,8 @@ def verb_classes(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:
     """The classes of a tool's own verbs, from the halves of its summary, its name and its effect."""
     if spec.effect != "write" and (_READS.search(zh) or _READS.search(en)):
         return frozenset({"lookup"})
-    found = _written(zh, en, spec)
+    name = words_of_name(spec.name)
+    found = {v for v, p in VERBS.items() if v != "lookup" and any(p.search(t) for t in (_title(zh), _title(en), name))}
     for strong in ("cancel", "change", "rate"):  # "cancel an order" creates none
         if strong in found:
             return frozenset({strong})
@@ -133,19 +134,14 @@ def verb_classes(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:
     return frozenset({"create" if spec.effect == "write" else "lookup"})
 
 
-def _written(zh: str, en: str, spec: ToolSpec) -> set[str]:
-    """The classes of writing verbs in a tool's title and name."""
-    texts = (_title(zh), _title(en), words_of_name(spec.name))
-    return {v for v, p in VERBS.items() if v != "lookup" and any(p.search(t) for t in texts)}
-
-
 def _own_verb(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:
     """A write's summary begins with its verb: an English word, a pair of Chinese characters."""
-    if spec.effect != "write" or _written(zh, en, spec):
+    if spec.effect != "write":
         return frozenset()
-    first = re.match(r"[A-Za-z]+", en)
-    begins = [zh[:2]] if is_chinese(zh[:1]) else []
-    begins += [first[0]] if first and len(first[0]) > 2 else []
+    first = re.match(r"[A-Za-z]{3,}", en)
+    begins = [first[0]] if first and not any(p.search(first[0]) for p in VERBS.values()) else []
+    if is_chinese(zh[:1]) and not any(VERBS[name].search(_title(zh)) for name in WRITING):
+        begins.append(zh[:2])
     return frozenset(term for text in begins for term in terms(text) if len(term) > 1)
 
 
