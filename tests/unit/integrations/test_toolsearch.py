@@ -56,6 +56,7 @@ def _found(toolset: CatalogueToolset, *words: str, limit: int = 10) -> list[str]
         ("把值班表导出来", "on-call-schedules_export"),
         ("archive an invoice", "invoices_archive"),
         ("please show me my branches", "branches_list"),
+        ("list the shipments", "shipments_list"),
         ("who is watching that issue", "issues_watchers"),
         ("I want to copy the purchase order K-12", "purchase-orders_copy"),
         ("查看 webhook 的列表", "webhooks_list"),

@@ -107,6 +107,14 @@ def test_filler_of_a_query_only_helps() -> None:
     assert max(helping[word] for word in ("show", "me", "my")) < needed["thing"]
 
 
+def test_the_definite_article_does_not_even_help() -> None:
+    """In a document whose summaries have few articles it would pass for a rare word: "list the shipments" would find
+    "List the people who watch a shipment" before "List shipments"."""
+    needed, helping = query_terms("list the shipments")
+    assert "shipment" in needed
+    assert "the" not in {*needed, *helping}
+
+
 def test_a_verb_is_of_one_class_in_both_languages() -> None:
     """取消 and cancel help to find the same tools."""
     chinese, english = query_terms("取消订单")[1], query_terms("cancel the order")[1]
