@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from schemas.turn import Locale, Outcome, TextDelta, Usage
 @dataclass(frozen=True, slots=True)
 class Budgets:
     """The limits of a turn. The last of `max_steps` has no tools, so that it ends in an answer; no step is offered more
-    than `max_tools`."""
+    than `max_tools`, nor more than `max_tools_bytes` of them."""
 
     turn_timeout_s: float
     max_steps: int
@@ -25,6 +25,7 @@ class Budgets:
     approval_ttl_s: float
     max_history_chars: int
     max_tools: int = 40
+    max_tools_bytes: int = 65536
     max_parallel_calls: int = 4
 
 
@@ -32,8 +33,8 @@ class Budgets:
 class Turn:
     """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`. `waited`: the query was sent
     while an earlier turn ran, so it cannot be an answer to what that turn showed. `unsettled`: what to say if the turn
-    is ended while a write is on its way. `offer` are the tools chosen for its words (None before the first step),
-    `found` those that came in since: by `searches` of the model, or because it called them."""
+    is ended while a write is on its way. `offer` is what its next step is offered (None before the first one),
+    `wanted` what of it the model searched for (in so many `searches`) or called in this turn, latest first."""
 
     conversation: Conversation
     query: str
@@ -52,8 +53,8 @@ class Turn:
     results: list[ToolResult] = field(default_factory=list)
     spoken: bool = False
     unsettled: str = ""
-    offer: list[ToolSpec] | None = None
-    found: list[ToolSpec] = field(default_factory=list)
+    offer: Sequence[ToolSpec] | None = None
+    wanted: list[ToolSpec] = field(default_factory=list)
     searches: int = 0
 
     def say(self, sentence: str) -> TextDelta:

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     max_tools: int = Field(
         default=40, ge=4, description="tools a model is offered in one step; if there are more, it gets search_tools"
     )
+    max_tools_bytes: int = Field(
+        default=65536, ge=20000, description="bytes of the tools a model is offered; if there are more, as above"
+    )
     delta_timeout_s: float = Field(default=15, gt=0, description="longest silence of a model's stream")
     approval_ttl_s: float = Field(default=300, gt=0, description="how long a parked write waits for the resident's yes")
     send_timeout_s: float = Field(default=10, gt=0, description="longest wait for a client that does not read")
