@@ -1,27 +1,78 @@
-"""Request serialisation, case by case: `wire_cases.yaml` holds document fragments, arguments and the request due.
+"""Request serialisation, case by case, as the `request` command shows it: document, arguments and the request due.
 
-Each case names where the rule is written down (`spec`). An expected list means that any of its forms is right.
+`wire_cases*.yaml` hold document fragments, arguments and what must come of them; `wire_style_table.yaml` the style table
+row by row. Each case names where the rule is written down (`spec`). An expected list means that any of its forms is
+right. The arguments go the whole way: placed by the tool's argument map, validated, built.
 """
 
 from __future__ import annotations
 
-import email.parser
-import email.policy
+import base64
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 import yaml
 
-from integrations.openapi.load import read_document
+from commands.request import built_request
+from integrations.openapi.load import load_document
 from integrations.openapi.model import Argument, Tool, ToolOptions
 from integrations.openapi.tools import build_tools
-from integrations.upstream.request import BuiltRequest, build_request
+from integrations.upstream.request import BuiltRequest
+from schemas.errors import ArgumentsInvalid, RequestRefused
+from tests.support.wire import Part, header, read_form, read_multipart
 
-CASES = yaml.safe_load((Path(__file__).parent / "wire_cases.yaml").read_text(encoding="utf-8"))["cases"]
+HERE = Path(__file__).parent
 SERVER = "https://api.example.com/v1"
+_LOCATIONS = {"path": "url", "query": "query", "header": "X-Color", "cookie": "Cookie"}
+
+
+def _listed() -> list[dict[str, Any]]:
+    found = []
+    for path in sorted(HERE.glob("wire_cases*.yaml")):
+        found += yaml.safe_load(path.read_text(encoding="utf-8"))["cases"]
+    return found
+
+
+def _rows() -> list[dict[str, Any]]:
+    """The style table as cases, each row in both versions that have it."""
+    rows = yaml.safe_load((HERE / "wire_style_table.yaml").read_text(encoding="utf-8"))["table"]
+    return [
+        _row(version, number, *row) for version in ("3.0.4", "3.1.1") for number, row in enumerate(rows, start=1)
+    ]
+
+
+def _row(version: str, number: int, location: str, style: str, explode: bool, value: Any, due: Any) -> dict[str, Any]:
+    name = "X-Color" if location == "header" else "color"
+    parameter = {"name": name, "in": location, "required": location == "path", "style": style, "explode": explode}
+    case: dict[str, Any] = {
+        "name": f"{version}-{number}-{location}-{style}-{explode}",
+        "version": version,
+        "path": "/x/{color}" if location == "path" else "/x",
+        "operation": {"parameters": [{**parameter, "schema": _schema(value)}]},
+        "args": {location: {name: value}},
+        "expect": {"url": f"{SERVER}/x"},
+    }
+    if due == "refused":
+        return {**case, "refused": True}
+    if location == "path":
+        case["expect"]["url"] = "https://api.example.com/v1" + due
+    elif location == "query":
+        case["expect"]["query"] = due
+    elif due == "":
+        case["expect"]["absent"] = [_LOCATIONS[location]]
+    else:
+        case["expect"]["headers"] = {_LOCATIONS[location]: due}
+    return case
+
+
+def _schema(value: Any) -> dict[str, Any]:
+    kinds = {bool: "boolean", str: "string", int: "integer", float: "number", list: "array", dict: "object"}
+    return {"type": kinds[type(value)], **({"additionalProperties": {}} if isinstance(value, dict) else {})}
+
+
+CASES = [*_listed(), *_rows()]
 
 
 def _document(case: dict[str, Any]) -> dict[str, Any]:
@@ -43,22 +94,23 @@ def _arguments(tool: Tool, wanted: dict[str, Any]) -> dict[str, Any]:
     def value(argument: Argument) -> Any:
         if argument.location != "body":
             return wanted.get(argument.location, {}).get(argument.name, KeyError)
+        body = wanted.get("body", KeyError)
         if not argument.pointer:
-            return wanted.get("body", KeyError)
-        body = wanted.get("body", {})
-        return body.get(argument.pointer[1:].replace("~1", "/").replace("~0", "~"), KeyError)
+            return body
+        name = argument.pointer[1:].replace("~1", "/").replace("~0", "~")
+        return body.get(name, KeyError) if isinstance(body, dict) else KeyError
 
     found = {name: value(argument) for name, argument in tool.arguments.items()}
     return {name: item for name, item in found.items() if item is not KeyError}
 
 
-def _request(case: dict[str, Any]) -> BuiltRequest:
-    document = read_document(json.dumps(_document(case)).encode(), name="case")
-    tools, notes = build_tools(document, ToolOptions(), set())
+def _request(case: dict[str, Any], folder: Path) -> BuiltRequest:
+    path = folder / "document.json"
+    path.write_text(json.dumps(_document(case), ensure_ascii=False), encoding="utf-8")
+    tools, notes = build_tools(load_document(path), ToolOptions(), set())
     assert len(tools) == 1, notes
-    server = document.operations[0].servers[0].url
-    base_url = case.get("base_url") or server.split("/", 3)[0] + "//" + server.split("/", 3)[2]
-    return build_request(tools[0], _arguments(tools[0], case.get("args", {})), base_url=base_url, bound={})
+    arguments = json.dumps(_arguments(tools[0], case.get("args", {})), ensure_ascii=False)
+    return built_request(path, tools[0].name, arguments, case.get("base_url"))
 
 
 def _one_of(expected: Any, got: Any) -> bool:
@@ -66,26 +118,66 @@ def _one_of(expected: Any, got: Any) -> bool:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_request_is_what_the_standard_prescribes(case: dict[str, Any]) -> None:
-    """URL, query, headers and body are those of the case."""
-    built = _request(case)
+def test_request_is_what_the_standard_prescribes(case: dict[str, Any], tmp_path: Path) -> None:
+    """Method, URL, query, headers and body are those of the case; `refused` cases give no request at all."""
+    if case.get("refused"):
+        with pytest.raises((ArgumentsInvalid, RequestRefused)):
+            _request(case, tmp_path)
+        return
+    built = _request(case, tmp_path)
     expected = case["expect"]
     url, _, query = built.url.partition("?")
-    headers = {name.lower(): value for name, value in built.headers}
-    assert _one_of(expected["url"], url)
-    assert _one_of(expected.get("query", ""), query)
+    assert built.method == case.get("method", "get").upper()
+    assert _one_of(expected["url"], url), url
+    assert _one_of(expected.get("query", ""), query), query
     for name, value in expected.get("headers", {}).items():
-        assert headers[name.lower()].startswith(value)
+        got = header(built, name)
+        assert got is not None, f"{name} is missing"
+        assert got.startswith(value) if name == "Content-Type" else got == value, got
+    for name in expected.get("absent", []):
+        assert header(built, name) is None
+    _check_body(built, expected)
+
+
+def _check_body(built: BuiltRequest, expected: dict[str, Any]) -> None:
+    if not expected.keys() & {"json", "form", "parts", "text", "raw_form", "base64", "contains"}:
+        assert built.body is None
     body = built.body or b""
     if "json" in expected:
         assert json.loads(body) == expected["json"]
     if "form" in expected:
-        assert parse_qsl(body.decode(), keep_blank_values=True) == [tuple(pair) for pair in expected["form"]]
+        assert read_form(built) == [tuple(pair) for pair in expected["form"]]
+    if "text" in expected or "raw_form" in expected:
+        assert body.decode() == expected.get("text", expected.get("raw_form"))
+    if "base64" in expected:
+        assert body == base64.b64decode(expected["base64"])
+    for text in expected.get("contains", []):
+        assert text.encode() in body
     if "parts" in expected:
-        raw = f"Content-Type: {headers['content-type']}\r\n\r\n".encode() + body
-        message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(raw)
-        parts = {part.get_param("name", header="content-disposition"): part for part in message.iter_parts()}
-        assert set(parts) == set(expected["parts"])
-        for name, part in expected["parts"].items():
-            assert parts[name].get_payload(decode=True) == part["data"].encode()
-            assert bool(parts[name].get_filename()) == bool(part.get("file"))
+        _check_parts(read_multipart(built), expected["parts"])
+
+
+def _check_parts(parts: list[Part], expected: Any) -> None:
+    """Expected by name where order is free, as a list where it counts."""
+    if isinstance(expected, dict):
+        due = [{"name": name, **part} for name, part in expected.items()]
+        parts = sorted(parts, key=lambda part: list(expected).index(part.name))
+    else:
+        due = expected
+    assert [part.name for part in parts] == [part["name"] for part in due]
+    for part, wanted in zip(parts, due, strict=True):
+        data = base64.b64decode(wanted["base64"]) if "base64" in wanted else wanted["data"].encode()
+        assert part.data == data
+        assert part.type == wanted.get("type", part.type)
+        if "file" in wanted:
+            assert (part.filename is not None) == wanted["file"]
+        else:
+            assert part.filename == wanted.get("filename", part.filename if isinstance(expected, dict) else None)
+        assert set(wanted.get("headers", {}).items()) <= set(part.headers)
+
+
+def test_every_case_names_the_rule_it_follows_and_is_named_once() -> None:
+    """A case that nobody can look up proves nothing; two of one name hide each other."""
+    listed = _listed()
+    assert all(case["spec"] for case in listed)
+    assert len({case["name"] for case in CASES}) == len(CASES)
