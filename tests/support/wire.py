@@ -1,4 +1,4 @@
-"""Requests read back by readers that know nothing of how we write: werkzeug's for bodies, the standard library's else."""
+"""Requests read back by readers that know nothing of how we write: those of werkzeug and of the standard library."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Request serialisation, case by case, as the `request` command shows it: document, arguments and the request due.
 
-`wire_cases*.yaml` hold document fragments, arguments and what must come of them; `wire_style_table.yaml` the style table
-row by row. Each case names where the rule is written down (`spec`). An expected list means that any of its forms is
-right. The arguments go the whole way: placed by the tool's argument map, validated, built.
+`wire_cases*.yaml` hold document fragments, arguments and what must come of them; `wire_style_table.yaml` the style
+table row by row. Each case names where the rule is written down (`spec`). An expected list means that any of its forms
+is right. The arguments go the whole way: placed by the tool's argument map, validated, built.
 """
 
 from __future__ import annotations
