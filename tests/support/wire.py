@@ -1,14 +1,61 @@
-"""Requests read back by readers that know nothing of how we write: those of werkzeug and of the standard library."""
+"""Tools of one operation, and their requests read back by readers that know nothing of how we write (werkzeug's)."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+from werkzeug.wrappers import Request
 
+from integrations.openapi.load import read_document
+from integrations.openapi.model import Tool, ToolOptions
+from integrations.openapi.tools import build_tools
 from integrations.upstream.request import BuiltRequest
+
+OK = {"operationId": "op", "responses": {"200": {"description": "ok", "content": {"application/json": {}}}}}
+
+
+def tool_of(path: str = "/x", method: str = "post", options: ToolOptions | None = None, **more: Any) -> Tool:
+    """The tool of one operation of OpenAPI 3.1 on https://other.example/v1; `more` is what the operation declares."""
+    root = {
+        "openapi": "3.1.0",
+        "servers": [{"url": "https://other.example/v1"}],
+        "paths": {path: {method: {**OK, **more}}},
+    }
+    document = read_document(json.dumps(root).encode(), name="d")
+    return build_tools(document, options or ToolOptions(), set())[0][0]
+
+
+def parameter(name: str, location: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "in": location, "required": location == "path", "schema": {}, **more}
+
+
+def content(media_type: str, schema: Any, **more: Any) -> dict[str, Any]:
+    """A required request body of one media type."""
+    return {"required": True, "content": {media_type: {"schema": schema, **more}}}
+
+
+def as_server(request: BuiltRequest) -> Request:
+    """The request as a WSGI server would hand it to its application."""
+    url = urlsplit(request.url)
+    headers = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in request.headers}
+    environ = {
+        "REQUEST_METHOD": request.method,
+        "PATH_INFO": url.path,
+        "QUERY_STRING": url.query,
+        "CONTENT_TYPE": header(request, "Content-Type") or "",
+        "CONTENT_LENGTH": str(len(request.body or b"")),
+        "wsgi.input": BytesIO(request.body or b""),
+        "wsgi.url_scheme": url.scheme,
+        "HTTP_HOST": url.netloc,
+        **headers,
+    }
+    return Request(environ)
 
 
 @dataclass(frozen=True)

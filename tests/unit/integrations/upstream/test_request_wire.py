@@ -38,9 +38,7 @@ def _listed() -> list[dict[str, Any]]:
 def _rows() -> list[dict[str, Any]]:
     """The style table as cases, each row in both versions that have it."""
     rows = yaml.safe_load((HERE / "wire_style_table.yaml").read_text(encoding="utf-8"))["table"]
-    return [
-        _row(version, number, *row) for version in ("3.0.4", "3.1.1") for number, row in enumerate(rows, start=1)
-    ]
+    return [_row(version, number, *row) for version in ("3.0.4", "3.1.1") for number, row in enumerate(rows, start=1)]
 
 
 def _row(version: str, number: int, location: str, style: str, explode: bool, value: Any, due: Any) -> dict[str, Any]:
