@@ -131,5 +131,6 @@ def _check(url: str, origin: str, prefix: str, template: str) -> None:
     if not re.fullmatch(pattern, parsed.path):
         raise RequestRefused("The request would leave the operation's path.")
     for segment in parsed.path.split("/"):
-        if unquote(segment).partition(";")[0] in (".", ".."):
+        # Once more decoded, as some servers do: `.` of a style or a literal and a value together make one, too.
+        if _DOTS.search(unquote(segment)) or _DOTS.search(unquote(unquote(segment))):
             raise RequestRefused("The path would contain a dot segment.")
