@@ -7,6 +7,7 @@ NaN, no duplicate names.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ import jsonschema_rs
 
 from integrations.openapi.bodies import choose, offered
 from integrations.openapi.model import Tool
+from integrations.openapi.project import INTEGER_TEXT
 from schemas.errors import ArgumentsInvalid
 from schemas.jsontext import to_json
 
@@ -63,8 +65,26 @@ class Validator:
         known = self._compiled.get(id(tool))
         if known is None:
             # The tool is kept beside its validator, so that its id cannot come to mean another one.
-            known = self._compiled[id(tool)] = (tool, compile_schema(tool.parameters))
+            known = self._compiled[id(tool)] = (tool, compile_schema(_with_integers(tool.parameters)))
         return known[1]
+
+
+def _with_integers(schema: Any) -> Any:
+    """The schema with integers accepted where a long id is shown as a text of digits: our decoder keeps every digit,
+    and `upstream/declared.py` gives either form its declared type."""
+    if isinstance(schema, list):
+        return [_with_integers(member) for member in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    found = {key: _with_integers(value) for key, value in schema.items()}
+    kinds = schema.get("type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if schema.get("pattern") == INTEGER_TEXT and "string" in kinds and "integer" not in kinds:
+        found["type"] = [*kinds, "integer"]
+        if isinstance(schema.get("enum"), list):
+            texts = [text for text in schema["enum"] if isinstance(text, str)]
+            found["enum"] = [*schema["enum"], *(int(text) for text in texts if re.fullmatch(r"-?[0-9]{1,100}", text))]
+    return found
 
 
 def validate_arguments(tool: Tool, arguments_json: str) -> dict[str, Any]:
@@ -193,7 +213,8 @@ def _sentence(error: jsonschema_rs.ValidationError, tool: Tool) -> str:
         return f"{subject} is {given}; it must be one of {_shown(kind.options)}."
     if isinstance(kind, kinds.Type):
         types = " or ".join(kind.types)
-        return f"{subject} is {given}; it must be of type {types}, such as {_TYPE_EXAMPLES.get(kind.types[0], 'null')}."
+        example = _TYPE_EXAMPLES.get("integer" if "integer" in kind.types else kind.types[0], "null")
+        return f"{subject} is {given}; it must be of type {types}, such as {example}."
     if isinstance(kind, kinds.Format):
         return f"{subject} is {given}; it must be a {kind.format}, such as {_EXAMPLES.get(kind.format, '')!r}."
     if isinstance(kind, kinds.Pattern):
