@@ -47,12 +47,13 @@ def _below(node: dict[str, Any], defs: dict[str, Any], inside: bool) -> Iterator
         members = node.get(key, ())
         for member in members if isinstance(members, list) else [members]:
             yield member, True
-    # Alternatives describe the whole value unless something stands beside them.
-    beside = (
-        inside or any(key in node for key in ("properties", "allOf", "if")) or ("oneOf" in node and "anyOf" in node)
-    )
-    for member in (*node.get("oneOf", ()), *node.get("anyOf", ())):
+    # One alternative is the whole value, unless something stands beside it; of `anyOf` several may hold at once.
+    beside = inside or "properties" in node or "allOf" in node or "if" in node or ("oneOf" in node and "anyOf" in node)
+    for member in node.get("oneOf", ()):
         yield member, beside
+    several = sum(_may_be_object(member) for member in node.get("anyOf", ())) > 1
+    for member in node.get("anyOf", ()):
+        yield member, beside or several
     if "$ref" in node:
         target = defs.get(str(node["$ref"]).removeprefix("#/$defs/"))
         yield target, inside or any(key in node for key in ("properties", "allOf", "oneOf", "anyOf"))
