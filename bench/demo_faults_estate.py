@@ -159,6 +159,15 @@ ARGUMENTS: dict[str, dict[str, Callable[[Ledger], dict[str, Any]]]] = {
 }
 # Those of them that write.
 WRITES = frozenset(
-    "createPayment bind_car unbind_car renew_month_card pay_parking_fee createRepair rescheduleRepair cancelRepair"
-    " rateRepair".split()
+    [
+        "createPayment",
+        "bind_car",
+        "unbind_car",
+        "renew_month_card",
+        "pay_parking_fee",
+        "createRepair",
+        "rescheduleRepair",
+        "cancelRepair",
+        "rateRepair",
+    ]
 )
