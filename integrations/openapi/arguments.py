@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.openapi.bodies import Choice, Kind, offered
+from integrations.openapi.closed import close_objects
 from integrations.openapi.definitions import MAX_FAN_OUT, fan_out, inline_single
 from integrations.openapi.model import Argument, Operation, Parameter, RequestBody, Schema, ToolOptions
 from integrations.openapi.names import argument_names
@@ -218,6 +219,7 @@ def _render(items: dict[str, _Item], detail: Detail) -> tuple[dict[str, Any], bo
     parameters["additionalProperties"] = False
     if shared:
         parameters["$defs"] = shared
+    close_objects(parameters)
     return parameters, cut
 
 

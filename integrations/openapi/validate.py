@@ -34,6 +34,7 @@ _EXAMPLES = {
     "ipv4": "192.0.2.1",
     "ipv6": "2001:db8::1",
 }
+_HALF = "The arguments contain half of a surrogate pair; send whole characters."
 _TYPE_EXAMPLES = {"string": '"text"', "integer": "1", "number": "1.5", "boolean": "true", "array": "[]", "object": "{}"}
 
 
@@ -108,7 +109,11 @@ def compile_schema(schema: Mapping[str, Any] | bool) -> jsonschema_rs.Draft20201
 
 def decode(arguments_json: str, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """A JSON object out of a model's text; an empty text is an empty object."""
-    if len(arguments_json.encode("utf-8", "surrogatepass")) > max_bytes:
+    try:
+        size = len(arguments_json.encode())
+    except UnicodeEncodeError as error:
+        raise ArgumentsInvalid(_HALF) from error
+    if size > max_bytes:
         raise ArgumentsInvalid(f"The arguments are larger than {max_bytes} bytes; send less at once.")
     if not arguments_json.strip():
         return {}
@@ -133,7 +138,7 @@ def _no_surrogates(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError as error:
-        raise ArgumentsInvalid("The arguments contain half of a surrogate pair; send whole characters.") from error
+        raise ArgumentsInvalid(_HALF) from error
 
 
 def _no_constant(name: str) -> Any:
