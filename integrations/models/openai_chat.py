@@ -38,10 +38,11 @@ class OpenAIChat:
 
     `base_url` may have a path; None is OpenAI's own. `delta_timeout_s`: the longest silence before and between deltas.
     `first_delta_timeout_s`: how long a provider that only keeps the connection alive may take to begin.
-    `connect_timeout_s`: per attempt. `attempts`: how often a request is made at most, before any text was yielded, and
-    `patience_s`: how long after the first one another is begun. `echo_reasoning`: send the reasoning that led to a call
-    back with it. `new_id` makes the id of a tool call whose own cannot be used. Raises `ConfigurationError` for a key
-    or an address that cannot be one. The key appears in no repr, log line or exception.
+    `connect_timeout_s`: per attempt, from the name's address to the last handshake. `attempts`: how often a request is
+    made at most, before any text was yielded, and `patience_s`: how long after the first one another is begun.
+    `echo_reasoning`: send the reasoning that led to a call back with it. `new_id` makes the id of a tool call whose own
+    cannot be used. Raises `ConfigurationError` for a key or an address that cannot be one. The key appears in no repr,
+    log line or exception.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class OpenAIChat:
                 limits=httpx2.Limits(max_connections=1000, keepalive_expiry=30.0),
             ),
             # In this transport `pool` is all of getting a connection: a free place, the name's address, the handshakes.
-            timeout=httpx2.Timeout(connect=connect_timeout_s, read=None, write=10.0, pool=2 * connect_timeout_s),
+            timeout=httpx2.Timeout(connect=connect_timeout_s, read=None, write=10.0, pool=connect_timeout_s),
         )
         self._client.organization = None
         self._client.project = None
