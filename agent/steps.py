@@ -21,8 +21,8 @@ from schemas.turn import TextDelta, TurnEnded, TurnEvent
 
 log = structlog.get_logger(__name__)
 
-# How often in a row a model is asked to repair arguments; then it answers in words with what is known.
-MAX_REPAIRS = 2
+# How often in a row a model is asked to correct arguments; then it answers in words with what is known.
+MAX_CORRECTIONS = 2
 _CONTINUE = "Your answer was cut because of its length. Go on exactly where it stops, without repeating anything."
 
 
@@ -32,7 +32,7 @@ async def run_steps(turn: Turn) -> AsyncIterator[TurnEvent]:
     trouble = Trouble()
     while True:
         spent = _used_up(turn)
-        last = spent or trouble.repairs > MAX_REPAIRS
+        last = spent or trouble.refused > MAX_CORRECTIONS
         if turn.deadline.passed:
             yield turn.say(text("turn.limit", turn.locale))
             yield TurnEnded("limit", turn.usage)
@@ -73,7 +73,7 @@ class Trouble:
     """What went wrong in the steps so far, each of which is mended so often and no more."""
 
     empty: int = 0
-    repairs: int = 0
+    refused: int = 0
     continued: int = 0
     unfinished: str = ""
 
@@ -90,9 +90,9 @@ class Trouble:
         return False
 
     def count(self, results: Sequence[ToolResult]) -> None:
-        """Steps in a row whose arguments the schema refused: each result asks the model to repair them."""
+        """Steps in a row whose arguments the schema refused: each result asks the model to correct them."""
         self.unfinished = ""
-        self.repairs = self.repairs + 1 if any(one.error == "invalid_arguments" for one in results) else 0
+        self.refused = self.refused + 1 if any(one.error == "invalid_arguments" for one in results) else 0
 
 
 async def model_step(
