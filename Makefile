@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check install install-dev browser bench-openapi bench-peers
+.PHONY: run test check install install-dev browser bench-openapi bench-peers demo-faults
 
 run: install
 	$(BIN)/python app.py
@@ -45,3 +45,7 @@ bench-openapi: install-dev
 bench-peers:
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements-peers.txt
+
+# Every fault of the embedded estate on every operation, with what the resident reads; about five minutes.
+demo-faults: install-dev
+	$(BIN)/python -m bench.demo_faults

@@ -70,12 +70,12 @@ def view(conversation: Conversation, max_chars: int) -> list[Message]:
 
 def called_tools(messages: Iterable[Message]) -> list[str]:
     """The names that were called, in their order; a model may have made some of them up."""
-    return [str(call["function"]["name"]) for message in messages for call in _calls(message)]
+    return [name for message in messages for name, _ in calls_of(message)]
 
 
-def said_by_resident(messages: Iterable[Message]) -> list[str]:
-    """The resident's own words, in their order."""
-    return [str(message["content"]) for message in messages if message["role"] == "user"]
+def calls_of(message: Message) -> list[tuple[str, str]]:
+    """Name and argument text of each call that a message asks for."""
+    return [(str(call["function"]["name"]), str(call["function"]["arguments"])) for call in _calls(message)]
 
 
 def _calls(message: Message) -> Iterable[Any]:

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     max_tools: int = Field(
         default=40, ge=4, description="tools a model is offered in one step; if there are more, it gets search_tools"
     )
+    max_tools_bytes: int = Field(
+        default=65536, ge=20000, description="bytes of the tools a model is offered; if there are more, as above"
+    )
     max_turn_tokens: int = Field(
         default=300_000, ge=1000, description="tokens of one turn, asked and answered; then the last step has no tools"
     )

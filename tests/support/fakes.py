@@ -86,12 +86,15 @@ Answer = ToolResult | Callable[[PreparedCall], Awaitable[ToolResult]]
 
 @dataclass
 class FakeTool:
-    """One tool. `refusal` is what `prepare` answers, `result` what `call` does; `version` goes into the digest."""
+    """One tool. `refusal` is what `prepare` answers, `result` what `call` does; `version` goes into the digest; `about`
+    is its description (else "does NAME")."""
 
     effect: str = "read"
     result: Answer = field(default_factory=lambda: ToolResult({"ok": True, "data": {"n": 1}}))
     refusal: ToolResult | None = None
     version: int = 1
+    about: str = ""
+    public: bool = False
 
 
 @dataclass(eq=False)
@@ -115,11 +118,16 @@ class FakeToolset:
     __hash__ = None  # type: ignore[assignment]
 
     def specs(self) -> Sequence[ToolSpec]:
-        return [ToolSpec(name, f"does {name}", {"type": "object"}) for name in self.tools]
+        return [
+            ToolSpec(name, tool.about or f"does {name}", {"type": "object"}, public=tool.public)
+            for name, tool in self.tools.items()
+        ]
 
     def find(self, words: Sequence[str], limit: int) -> Sequence[ToolSpec]:
-        """Those whose name is in the latest words."""
-        return [spec for spec in self.specs() if spec.name in words[0]][:limit]
+        """Those whose names stand among the words, in the order in which they stand there."""
+        specs = {spec.name: spec for spec in self.specs()}
+        said = dict.fromkeys(word for text in words for word in text.split())
+        return [specs[word] for word in said if word in specs][:limit]
 
     def overview(self, limit: int) -> Sequence[ToolSpec]:
         return self.specs()[:limit]
