@@ -32,7 +32,7 @@ async def run_steps(turn: Turn) -> AsyncIterator[TurnEvent]:
     trouble = Trouble()
     while True:
         spent = _used_up(turn)
-        last = spent or trouble.corrections > MAX_CORRECTIONS
+        last = spent or trouble.refused > MAX_CORRECTIONS
         if turn.deadline.passed:
             yield turn.say(text("turn.limit", turn.locale))
             yield TurnEnded("limit", turn.usage)
@@ -73,7 +73,7 @@ class Trouble:
     """What went wrong in the steps so far, each of which is mended so often and no more."""
 
     empty: int = 0
-    corrections: int = 0
+    refused: int = 0
     continued: int = 0
     unfinished: str = ""
 
@@ -92,7 +92,7 @@ class Trouble:
     def count(self, results: Sequence[ToolResult]) -> None:
         """Steps in a row whose arguments the schema refused: each result asks the model to correct them."""
         self.unfinished = ""
-        self.corrections = self.corrections + 1 if any(one.error == "invalid_arguments" for one in results) else 0
+        self.refused = self.refused + 1 if any(one.error == "invalid_arguments" for one in results) else 0
 
 
 async def model_step(

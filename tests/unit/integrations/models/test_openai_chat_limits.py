@@ -213,7 +213,7 @@ async def test_a_provider_that_goes_away_between_two_answers_is_asked_on_a_new_c
 
 
 async def test_a_stream_that_breaks_http_is_an_interruption_after_text() -> None:
-    """F37: not chunks any more but garbage, in the middle of the body."""
+    """F37: not chunks any more but garbage, in the middle of the body; at the latest the silence after it tells."""
 
     async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -228,7 +228,7 @@ async def test_a_stream_that_breaks_http_is_an_interruption_after_text() -> None
 
     server = await asyncio.start_server(broken, "127.0.0.1", 0)
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    model = OpenAIChat(api_key="k", base_url=address, model="m")
+    model = OpenAIChat(api_key="k", base_url=address, model="m", delta_timeout_s=0.5)
     outputs, error = await collect(model)
     await model.close()
     server.close()
