@@ -79,7 +79,7 @@ def document_of(case: dict[str, Any]) -> dict[str, Any]:
     else:
         document |= {"openapi": version, "servers": [{"url": SERVER}]}
     document["paths"] = {case["path"]: {case.get("method", "get"): operation, **case.get("path_item", {})}}
-    return document | case.get("doc", {})
+    return {**document, **case.get("doc", {})}
 
 
 def arguments_of(case: dict[str, Any], places: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
