@@ -223,7 +223,7 @@ class CatalogueToolsets:
         )
         index = ToolIndex(
             [
-                Indexed(tool_terms(target, spec), tool_group(target), tool_shown(target, spec))
+                Indexed(spec.name, tool_terms(target, spec), tool_group(target), tool_shown(target, spec))
                 for target, spec in zip(catalogue.tools.values(), specs, strict=True)
             ]
         )

@@ -168,6 +168,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "这个问题需要的步骤太多，我先停在这里。请换个更具体的问法再试。",
         "This took too many steps, so I stop here. Please ask more specifically.",
     ),
+    "turn.truncated": (
+        "（回答太长，到此为止。）",
+        "(The answer was too long and is cut here.)",
+    ),
+    "turn.filtered": (
+        "抱歉，这个问题我不能回答。",
+        "Sorry, I cannot answer this.",
+    ),
     "turn.empty": (
         "抱歉，我没有得到可用的回答，请换个说法再试。",
         "Sorry, I have no usable answer; please put it another way.",

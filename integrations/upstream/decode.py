@@ -52,10 +52,10 @@ def decode(answer: Answer, encoding: TextEncoding) -> Decoded:
     declared, _, parameters = answer.headers.get("content-type", "").partition(";")
     media_type = declared.strip().lower()[:_MAX_MEDIA_TYPE]
     size = len(answer.body)
-    if not _TEXTUAL.fullmatch(media_type):
-        return Decoded("binary", media_type=media_type, size=size)
     if not answer.body.strip():
         return Decoded("empty", media_type=media_type)
+    if not _TEXTUAL.fullmatch(media_type):
+        return Decoded("binary", media_type=media_type, size=size)
     text, replaced = _text(answer.body, _charset(parameters), encoding)
     if "\x00" in text[:1000]:
         return Decoded("binary", media_type=media_type or "application/octet-stream", size=size)
