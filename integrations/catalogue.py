@@ -20,6 +20,7 @@ from integrations.openapi.bodies import offered
 from integrations.openapi.load import load_document
 from integrations.openapi.model import Note, Operation, OperationOptions, Tool, ToolOptions
 from integrations.openapi.tools import build_tools, drop_globs, dropped_by
+from integrations.paging import with_first_page
 from integrations.upstream.config import (
     IdentitySettings,
     OperationSettings,
@@ -145,7 +146,7 @@ def _target(upstream: Upstream, tool: Tool, settings: OperationSettings) -> Targ
             declared[location, name] = value
         elif location == "header" and value is not None:
             undeclared[location, name] = value
-    return Target(upstream, tool, settings, declared, undeclared)
+    return Target(upstream, with_first_page(tool, upstream.settings.paging), settings, declared, undeclared)
 
 
 def _body_properties(operation: Operation) -> set[str]:

@@ -110,7 +110,8 @@ def _with_body(operation: Operation, schema: Schema, notes: list[Note]) -> Opera
     read = Schemas(References(root), "3.1", report).read(schema, "")
     old = operation.body
     media = old.media_types[0].name if old is not None and old.media_types else "application/json"
-    required = old.required if old is not None else bool(root.get("required"))
+    # springfox calls every body optional; a schema that requires members says that there must be one.
+    required = (old is not None and old.required) or bool(root.get("required"))
     return replace(operation, body=RequestBody(required, (MediaType(media, read),), old.description if old else ""))
 
 

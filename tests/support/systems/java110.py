@@ -1,4 +1,4 @@
-"""A system in the dialect of java110's MicroCommunity: bare `{fees, total, records}`, refusals as text with HTTP 500."""
+"""A system in the dialect of java110's MicroCommunity: bare `{fees, total, records}`, refusals as plain text."""
 
 from __future__ import annotations
 
