@@ -141,7 +141,7 @@ def _target(upstream: Upstream, tool: Tool, settings: OperationSettings) -> Targ
     undeclared: dict[tuple[str, str], Scalar] = {}
     for (location, name), value in upstream.settings.bindings().items():
         if (location, name.lower() if location == "header" else name) in known or (
-            location == "body" and name in _body_properties(tool.operation)
+            location == "body" and name.partition(".")[0] in _body_properties(tool.operation)
         ):
             declared[location, name] = value
         elif location == "header" and value is not None:
@@ -175,22 +175,26 @@ def _operation_settings(upstream: Upstream, operation: Operation) -> tuple[Opera
     said = upstream.settings.operations
     settings = said.get(operation.key) or said.get(operation.operation_id) or OperationSettings()
     extra: dict[str, Any] = {}
+    notes: list[Note] = []
     for name, value in operation.extensions.items():
         field = name.removeprefix(EXTENSION).replace("-", "_")
         if name.startswith(EXTENSION) and field in OperationSettings.model_fields:
             extra[field] = value
+        elif name.startswith(EXTENSION):
+            hint = nearest(name, [EXTENSION + known.replace("_", "-") for known in OperationSettings.model_fields])
+            notes.append(Note(upstream.document.name, "", f"{name} has no effect{hint}", "noticed", operation.key))
     # A document can only make an operation stricter.
     if extra.get("effect") == "read":
         del extra["effect"]
     extra = {field: value for field, value in extra.items() if field not in settings.model_fields_set}
     if not extra:
-        return settings, []
+        return settings, notes
     try:
         said_there = OperationSettings.model_validate(extra)
     except ValidationError as error:
         reason = f"{EXTENSION}*: {error.errors(include_url=False, include_input=False)[0]['msg']}"
-        return settings, [Note(upstream.document.name, "", reason, "skipped", operation.key)]
-    return settings.model_copy(update={field: getattr(said_there, field) for field in extra}), []
+        return settings, [*notes, Note(upstream.document.name, "", reason, "skipped", operation.key)]
+    return settings.model_copy(update={field: getattr(said_there, field) for field in extra}), notes
 
 
 def _identity(file: LoadedFile, upstreams: Mapping[str, Upstream]) -> tuple[Target | None, list[Note]]:

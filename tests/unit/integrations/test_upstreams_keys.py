@@ -333,3 +333,21 @@ async def test_bound_parameters_fill_every_place(tmp_path: Path) -> None:
     assert read.target == "/api/things/T%201?who=42"
     assert (read.header("cookie"), read.header("x-declared")) == ("sid=c1", "d1")
     assert json.loads(write.body) == {"name": "x", "tenant": "T 1"}
+
+
+async def test_a_bound_field_may_stand_inside_a_body(tmp_path: Path) -> None:
+    """`body.order.userId`: filled at its path, and refused from a model."""
+    document = json.loads(json.dumps(DOCUMENT))
+    inner = {"type": "object", "properties": {"userId": {"type": "string"}, "title": {"type": "string"}}}
+    schema = {"type": "object", "properties": {"order": inner}}
+    document["paths"]["/things"]["post"]["requestBody"]["content"]["application/json"]["schema"] = schema
+    more = "    bind: {body.order.userId: identity.subject}\n"
+    async with (
+        RawUpstream([answer({"userId": "u1"}), answer({})]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url, more, IDENTITY, document)) as toolset,
+    ):
+        assert (await run(toolset, "makeThing", order={"title": "x"})).ok
+        assert (await run(toolset, "makeThing", order={"title": "x", "userId": "u2"})).error == "invalid_arguments"
+    assert [json.loads(request.body) for request in upstream.requests[1:]] == [
+        {"order": {"title": "x", "userId": "u1"}}
+    ]
