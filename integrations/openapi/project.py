@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.openapi.bodies import is_file, merge
+from integrations.openapi.keywords import MAX_ENUM
 from integrations.openapi.model import Schema
 from integrations.openapi.schemas import CUT
 from integrations.openapi.words import clean, shorten
@@ -237,7 +238,8 @@ class Projector:
             return
         self.cut = True
         shown = ", ".join(str(v)[:40] for v in values[: min(5, self.detail.enum)])
-        notes.append(f"One of {len(values)} values such as {shown} {CUT}")
+        count = f"{len(values)}" if len(values) < MAX_ENUM else f"{MAX_ENUM} or more"
+        notes.append(f"One of {count} values such as {shown} {CUT}")
 
     def _nested(
         self, schema: Mapping[str, Any], result: dict[str, Any], name: str, depth: int, chain: tuple[str, ...]

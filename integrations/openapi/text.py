@@ -37,6 +37,8 @@ _FOREIGN_BOMS = (
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 _JSON_START = re.compile(r"\s*[{\[]")
+# A string, which is left alone, or a comma with nothing after it.
+_EXTRA_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])')
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _CONSTANTS: dict[str, Any] = {
@@ -80,7 +82,15 @@ def _decode(data: bytes) -> str:
 
 
 def _yaml_instead(text: str, limits: Limits, json_error: str) -> Any:
-    """Almost-JSON (comments, trailing commas, unquoted keys) is mostly YAML's flow style."""
+    """Almost-JSON (comments, unquoted keys) is mostly YAML's flow style. A comma too many, the most common mistake, is
+    left out instead: YAML is much slower to read."""
+    try:
+        tree = msgspec.json.decode(_EXTRA_COMMA.sub(lambda found: "" if found[0] == "," else found[0], text))
+    except (msgspec.MsgspecError, RecursionError):
+        pass
+    else:
+        _check_tree(tree, limits)
+        return tree
     try:
         return parse_yaml(text, limits)
     except Unreadable as error:
