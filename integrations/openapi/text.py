@@ -26,6 +26,10 @@ class Limits:
     max_levels: int = 1_000
 
 
+# Each limit is a setting of its own.
+_TRUSTED = "If the document is to be trusted, raise STEWARD_DOCUMENT_MAX_"
+
+
 class Unreadable(ValueError):
     """The text is not what it should be; the message says what and where, for a person."""
 
@@ -53,7 +57,7 @@ _MAX_DIGITS = 400
 def parse(data: bytes, limits: Limits) -> Any:
     """The document as plain Python values; mapping keys are strings. Raises `Unreadable`."""
     if len(data) > limits.max_bytes:
-        raise Unreadable(f"it has {len(data)} bytes, more than the {limits.max_bytes} that are allowed")
+        raise Unreadable(too_many_bytes(len(data), limits))
     text = _decode(data)
     if _JSON_START.match(text):
         try:
@@ -65,6 +69,11 @@ def parse(data: bytes, limits: Limits) -> Any:
         _check_tree(tree, limits)
         return tree
     return parse_yaml(text, limits)
+
+
+def too_many_bytes(size: int, limits: Limits) -> str:
+    """Why a file of `size` bytes is not even opened."""
+    return f"it has {size} bytes, more than the {limits.max_bytes} that are allowed. {_TRUSTED}BYTES"
 
 
 def _decode(data: bytes) -> str:
@@ -105,7 +114,7 @@ def _check_tree(tree: Any, limits: Limits) -> None:
         if level > limits.max_levels:
             raise Unreadable(f"it is nested deeper than {limits.max_levels} levels")
         if nodes > limits.max_nodes:
-            raise Unreadable(f"it has more than {limits.max_nodes} values")
+            raise Unreadable(f"it has more than {limits.max_nodes} values. {_TRUSTED}NODES")
         below: list[Any] = []
         for node in front:
             if type(node) is dict:
@@ -196,13 +205,13 @@ class _Builder:
         value, size = self.anchors[anchor]
         self.alias_nodes += size
         if self.alias_nodes > self.limits.max_alias_nodes:
-            raise Unreadable(f"its aliases add more than {self.limits.max_alias_nodes} values")
+            raise Unreadable(f"its aliases add more than {self.limits.max_alias_nodes} values. {_TRUSTED}ALIAS_NODES")
         return value, size
 
     def _count(self) -> None:
         self.nodes += 1
         if self.nodes > self.limits.max_nodes:
-            raise Unreadable(f"it has more than {self.limits.max_nodes} values")
+            raise Unreadable(f"it has more than {self.limits.max_nodes} values. {_TRUSTED}NODES")
 
     def _add(self, value: Any, size: int) -> None:
         frame = self.stack[-1]
