@@ -208,9 +208,12 @@ def _fit(items: dict[str, _Item], budget: int) -> tuple[dict[str, Any], bool]:
     cut = False
     for detail in DETAILS:
         try:
-            parameters, cut = _render(items, detail)
+            parameters, cut = _render(items, detail, budget)
         except (TooLarge, Recursive):
             continue
+        if size_of(parameters) > budget:
+            continue
+        close_objects(parameters)
         if size_of(parameters) <= budget and ("$defs" not in parameters or fan_out(parameters) <= MAX_FAN_OUT):
             return parameters, cut or detail not in DETAILS[:2]
     return parameters, True
@@ -221,10 +224,10 @@ def size_of(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=True, default=str))
 
 
-def _render(items: dict[str, _Item], detail: Detail) -> tuple[dict[str, Any], bool]:
+def _render(items: dict[str, _Item], detail: Detail, budget: int) -> tuple[dict[str, Any], bool]:
     properties: dict[str, Any] = {}
     cut = False
-    projector = Projector({}, detail)
+    projector = Projector({}, detail, room=budget)
     shared = projector.shared
     for name, item in items.items():
         projector = projector.alike(item.defs, files=item.files, accepts=item.accepts)
@@ -248,7 +251,6 @@ def _render(items: dict[str, _Item], detail: Detail) -> tuple[dict[str, Any], bo
     parameters["additionalProperties"] = False
     if shared:
         parameters["$defs"] = shared
-    close_objects(parameters)
     return parameters, cut
 
 
