@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bench.hostile import in_child
+from bench.hostile_documents import in_child
 from integrations.openapi.load import Limits, read_document
 from integrations.openapi.model import ToolOptions
 from integrations.openapi.tools import build_tools
 from integrations.openapi.validate import Validator
 from schemas.errors import ArgumentsInvalid, DocumentError
-from tests.support.hostile import HOSTILE, Hostile, recursive_choice
+from tests.support.hostile_documents import HOSTILE, Hostile, recursive_choice
 from tests.support.outside import DOCUMENT, TOKEN, outside, run, write_catalogue
 from tests.support.raw_upstream import RawUpstream, answer
 

@@ -1,6 +1,6 @@
 """What hostile documents cost: CPU and memory of each, read in a child process of its own with finite resources.
 
-`python -m bench.hostile [NAME-PART]` prints a table and exits 1 where one costs more than its budget or ends its
+`python -m bench.hostile_documents [NAME-PART]` prints a table and exits 1 where one costs more than its budget or ends its
 process. With `--measure FILE` it is the child: it reads the one document as a gateway does, and prints what it found.
 """
 
@@ -63,7 +63,7 @@ def in_child(data: bytes) -> dict[str, Any]:
         path = Path(folder) / "d.yaml"
         path.write_bytes(data)
         ran = subprocess.run(
-            [sys.executable, "-m", "bench.hostile", "--measure", str(path)],
+            [sys.executable, "-m", "bench.hostile_documents", "--measure", str(path)],
             cwd=PROJECT,
             capture_output=True,
             text=True,
@@ -90,7 +90,7 @@ def main() -> int:
         _limit()
         print(json.dumps(measure(options.measure)))
         return 0
-    from tests.support.hostile import HOSTILE
+    from tests.support.hostile_documents import HOSTILE
 
     wrong = 0
     print("| attack | case | size | CPU | memory | what becomes of it |\n|---|---|---|---|---|---|")
