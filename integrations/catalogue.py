@@ -17,7 +17,7 @@ from integrations.catalogue_checks import (
     reconcile_mistake,
 )
 from integrations.openapi.bodies import offered
-from integrations.openapi.load import load_document
+from integrations.openapi.load import Limits, load_document
 from integrations.openapi.model import Note, Operation, OperationOptions, Tool, ToolOptions
 from integrations.openapi.tools import build_tools, drop_globs, dropped_by
 from integrations.paging import with_first_page
@@ -33,6 +33,7 @@ from integrations.upstream.config_file import LoadedFile, load_file
 from integrations.upstream.jwt_keys import JwtKeys, KeysUnusable
 from integrations.upstream.target import Target, Upstream
 from schemas.errors import DocumentError
+from schemas.settings import Settings
 
 EXTENSION = "x-steward-"
 _NOT_EFFECTIVE = ("breaker", "networks")
@@ -74,7 +75,16 @@ class Catalogue:
         return counts
 
 
-def load_catalogue(path: Path, environment: Mapping[str, str]) -> Catalogue:
+def document_limits(settings: Settings) -> Limits:
+    """What one document may cost, as the settings say."""
+    return Limits(
+        max_bytes=settings.document_max_bytes,
+        max_nodes=settings.document_max_nodes,
+        max_alias_nodes=settings.document_max_alias_nodes,
+    )
+
+
+def load_catalogue(path: Path, environment: Mapping[str, str], limits: Limits | None = None) -> Catalogue:
     """The catalogue of the upstreams file `path`; `environment` fills its `${NAME}`.
 
     Raises `ConfigurationError` for a mistake in the file. A document that does not load costs its own upstream and
@@ -90,7 +100,7 @@ def load_catalogue(path: Path, environment: Mapping[str, str]) -> Catalogue:
     taken: set[str] = set()
     for name, settings in file.settings.upstreams.items():
         try:
-            document = load_document(path.parent / settings.document, name=settings.document)
+            document = load_document(path.parent / settings.document, name=settings.document, limits=limits)
         except DocumentError as error:
             failures[name] = error
             reports[name] = (Note(error.document, error.pointer, error.reason, "skipped"),)
