@@ -26,7 +26,7 @@ from integrations.upstream.target import Target, Upstream
 from schemas.errors import DocumentError
 
 EXTENSION = "x-steward-"
-_NOT_EFFECTIVE = ("breaker", "networks", "owner")
+_NOT_EFFECTIVE = ("owner",)
 
 
 @dataclass(frozen=True, slots=True)

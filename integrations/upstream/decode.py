@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-from integrations.upstream.client import Answer
+from integrations.upstream.answer import Answer
 from integrations.upstream.config import TextEncoding
 
 Kind = Literal["empty", "json", "text", "html", "binary", "broken"]

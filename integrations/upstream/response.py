@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.upstream import caps, failures
-from integrations.upstream.client import Answer
+from integrations.upstream.answer import Answer
 from integrations.upstream.decode import Decoded, decode
 from integrations.upstream.envelope import Opened, open_envelope
 from integrations.upstream.failures import Failure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -92,10 +93,15 @@ class RawUpstream:
     requests: list[Received] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    # Played on a new connection before anything is read: an upstream that resets at once, or speaks another protocol.
+    greeting: Play | None = None
+    # With one, the upstream speaks TLS; `url` is https then.
+    tls: ssl.SSLContext | None = None
+    host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
 
     @property
     def open_connections(self) -> int:
@@ -104,7 +110,7 @@ class RawUpstream:
 
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -122,6 +128,8 @@ class RawUpstream:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         try:
+            if self.greeting is not None:
+                await self.greeting(Received("", "", [], b""), writer)
             while not writer.is_closing():
                 received = await _read(reader)
                 self.requests.append(received)

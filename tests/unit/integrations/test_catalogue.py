@@ -87,11 +87,11 @@ def test_a_name_that_does_not_exist_is_a_mistake_with_its_line(
 
 def test_keys_without_effect_so_far_are_noted(tmp_path: Path) -> None:
     """Nothing is ignored in silence."""
-    more = "    breaker: {failures: 3}\n    owner: userId\n"
+    more = "    owner: userId\n"
     more += "    operations: {makeThing: {reconcile: {operation: listThings}}}\n"
     notes = write_catalogue(tmp_path, "http://h", more).notes
     reasons = " ".join(note.reason for note in notes if "not effective yet" in note.reason)
-    assert all(key in reasons for key in ("breaker", "owner", "reconcile"))
+    assert all(key in reasons for key in ("owner", "reconcile"))
 
 
 def test_more_operations_than_allowed_are_reported(tmp_path: Path) -> None:
