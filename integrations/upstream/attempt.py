@@ -14,9 +14,12 @@ from integrations.upstream.config import UpstreamSettings
 from integrations.upstream.networks import AddressRefused
 from integrations.upstream.received import ReceivedBody, Unreadable
 from integrations.upstream.retry import Cause, Stage
+from integrations.upstream.transport import UpstreamTransport
 from integrations.upstream.wire import Progress
 
-MAX_HEADERS = 256
+# Pieces that lie ready are read without a pause; after so many of them the others have their turn. An upstream that
+# sends its body byte by byte would otherwise hold up everybody for as long as it takes to parse them.
+_PIECES_AT_ONCE = 64
 
 
 class AttemptFailed(Exception):
@@ -40,7 +43,7 @@ class Attempt:
         self._headers: Mapping[str, str] = {}
         self._body: ReceivedBody | None = None
 
-    async def run(self, transport: httpx.AsyncBaseTransport, within_s: float) -> Answer:
+    async def run(self, transport: UpstreamTransport, within_s: float) -> Answer:
         """The whole answer, within so many seconds. Raises `AttemptFailed`.
 
         An answer to a write whose head came is never a failure: it is returned, not `complete`.
@@ -48,7 +51,7 @@ class Attempt:
         try:
             # httpx's timeouts are per read; a byte every half second would never meet one.
             async with asyncio.timeout(within_s):
-                response = await transport.handle_async_request(self._request())
+                response = await transport.handle_async_request(self._request(transport.url))
                 try:
                     await self._read(response)
                 finally:
@@ -84,7 +87,7 @@ class Attempt:
             self._number,
         )
 
-    def _request(self) -> httpx.Request:
+    def _request(self, url: httpx.URL) -> httpx.Request:
         outgoing = self._outgoing
         parts = urlsplit(outgoing.url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -94,7 +97,7 @@ class Attempt:
         headers += [("Accept-Encoding", "identity"), ("User-Agent", "steward")]
         return httpx.Request(
             outgoing.method,
-            f"{parts.scheme}://{parts.netloc}/",
+            url,
             headers=headers,
             content=outgoing.body,
             extensions={
@@ -106,13 +109,17 @@ class Attempt:
         )
 
     async def _read(self, response: httpx.Response) -> None:
-        if response.status_code < 200 or len(response.headers.raw) > MAX_HEADERS:
-            raise Unreadable("no head of an answer")
+        if response.status_code < 200:
+            raise Unreadable("an answer must not change the protocol")
         self._headers = {name.lower(): value for name, value in response.headers.items()}
         self._status = response.status_code
         body = ReceivedBody(self._headers.get("content-encoding", ""), self._settings.response.max_bytes)
         self._body = body
+        pieces = 0
         async for piece in response.stream:  # type: ignore[union-attr]
             if not body.feed(piece):
                 return
+            pieces += 1
+            if pieces % _PIECES_AT_ONCE == 0:
+                await asyncio.sleep(0)
         body.end()

@@ -10,6 +10,7 @@ from schemas.errors import StewardError
 MAX_RATIO = 100
 # Small bodies may: a page of equal rows of 1 KB is no attack.
 _FREE_BYTES = 64 * 1024
+_STEP_BYTES = 64 * 1024
 
 
 class Unreadable(StewardError):
@@ -39,13 +40,8 @@ class ReceivedBody:
         self._packed += len(piece)
         if self._unpacker is None:
             self._keep(piece)
-        elif not self._unpacker.eof:
-            try:
-                # One byte beyond the cap is enough to know.
-                self._keep(self._unpacker.decompress(piece, self._limit - len(self._plain) + 1))
-            except zlib.error as error:
-                raise Unreadable("not what its encoding says") from error
-            self.oversized |= len(self._plain) > max(_FREE_BYTES, MAX_RATIO * self._packed)
+        else:
+            self._unpack(self._unpacker, piece)
         return not self.oversized
 
     def end(self) -> None:
@@ -55,6 +51,16 @@ class ReceivedBody:
 
     def content(self) -> bytes:
         return bytes(self._plain)
+
+    def _unpack(self, unpacker: zlib._Decompress, piece: bytes) -> None:
+        """In steps, so that a piece of 64 KB does not become one of 64 MB."""
+        while piece and not unpacker.eof and not self.oversized:
+            try:
+                self._keep(unpacker.decompress(piece, _STEP_BYTES))
+            except zlib.error as error:
+                raise Unreadable("not what its encoding says") from error
+            piece = unpacker.unconsumed_tail
+            self.oversized |= len(self._plain) > max(_FREE_BYTES, MAX_RATIO * self._packed)
 
     def _keep(self, plain: bytes) -> None:
         room = self._limit - len(self._plain)

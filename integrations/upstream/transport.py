@@ -42,6 +42,8 @@ class UpstreamTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, settings: UpstreamSettings, lookup: Lookup | None = None) -> None:
         parts = urlsplit(settings.base_url)
+        # Parsed once: httpx takes as long for a URL as for a request.
+        self.url = httpx.URL(f"{parts.scheme}://{parts.netloc}/")
         scheme, host = parts.scheme.encode(), (parts.hostname or "").encode("idna")
         self._origin = httpcore.Origin(scheme, host, parts.port or (443 if scheme == b"https" else 80))
         self._tls = upstream_tls(settings)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import httpcore
 
-# Of an answer's head, with all the 1xx heads before it (RFC 9110 §15.2), no more is read.
+# Of an answer's head, with all the 1xx heads before it (RFC 9110 §15.2), no more is read or parsed.
 MAX_HEAD_BYTES = 128 * 1024
+MAX_HEAD_LINES = 512
+MAX_HEADS = 32
 # Alerts by which a server refuses the handshake after TLS 1.3 has ended it on this side (RFC 8446 §4.4.2.4, §6.2).
 _REFUSALS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE", "UNKNOWN_PSK")
 
@@ -34,12 +36,22 @@ class Wire(httpcore.AsyncNetworkBackend):
     def __init__(self, dialer: httpcore.AsyncNetworkBackend, layers: int) -> None:
         self._dialer, self.layers = dialer, layers
         self.progress = Progress()
-        self.head_left = MAX_HEAD_BYTES
+        self._head_bytes = self._head_lines = self._heads = 0
         self._socket: httpcore.AsyncNetworkStream | None = None
 
     def begin(self, progress: Progress) -> None:
         """The next request goes out; what becomes of it is noted in `progress`."""
-        self.progress, self.head_left = progress, MAX_HEAD_BYTES
+        self.progress = progress
+        self._head_bytes = self._head_lines = self._heads = 0
+
+    def count_head(self, data: bytes) -> None:
+        """Bytes that came before the head was understood. Raises `httpcore.RemoteProtocolError` for too many."""
+        end = data.find(b"\r\n\r\n")
+        self._head_bytes += len(data)
+        self._head_lines += data.count(b"\n", 0, len(data) if end < 0 else end)
+        self._heads += data.count(b"\r\n\r\nHTTP/1.")
+        if self._head_bytes > MAX_HEAD_BYTES or self._head_lines > MAX_HEAD_LINES or self._heads > MAX_HEADS:
+            raise httpcore.RemoteProtocolError("the head of the answer does not end")
 
     async def connect_tcp(
         self,
@@ -77,9 +89,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                 wire.progress.tls_failed, wire.progress.sent = True, False
             raise httpcore.ReadError(str(error.reason)) from error
         if not wire.progress.answered:
-            wire.head_left -= len(data)
-            if wire.head_left < 0:
-                raise httpcore.RemoteProtocolError("the head of the answer does not end")
+            wire.count_head(data)
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
