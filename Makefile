@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check install install-dev browser
+.PHONY: run test check install install-dev browser bench-openapi bench-peers demo-faults
 
 run: install
 	$(BIN)/python app.py
@@ -15,7 +15,7 @@ test: install-dev browser check
 check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy app.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/e2e tests/browser
+	$(BIN)/mypy app.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/e2e tests/browser bench/*.py
 	$(BIN)/lint-imports
 
 install: $(VENV)/.installed
@@ -36,3 +36,16 @@ $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(BIN)/python
 
 browser:
 	@sh tests/support/install-browser.sh
+
+# OpenAPI engines over a folder of documents, side by side: those of bench/requirements-peers.txt too once `make bench-peers` was run.
+bench-openapi: install-dev
+	@test -n "$(CORPUS)" || { echo "Name a folder of OpenAPI documents: make bench-openapi CORPUS=DIR"; exit 2; }
+	$(BIN)/python -m bench.openapi $(CORPUS)
+
+bench-peers:
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements-peers.txt
+
+# Every fault of the embedded estate on every operation, with what the resident reads; about five minutes.
+demo-faults: install-dev
+	$(BIN)/python -m bench.demo_faults

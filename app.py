@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import secrets
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
+from pydantic import SecretStr
 from sanic import Sanic
 from sanic_ext import Extend
 
@@ -49,14 +51,29 @@ def create_model(settings: Settings) -> Model:
     if settings.uses_embedded_model or settings.openai_api_key is None:
         return EmbeddedModel(pace_s=settings.typing_pause_s)
     # Half of all import time is the SDK's: commands, and a gateway without a key, start without it.
+    from integrations.models.fallback import FallbackModel
     from integrations.models.openai_chat import OpenAIChat
 
-    return OpenAIChat(
-        api_key=settings.openai_api_key.get_secret_value(),
-        base_url=settings.openai_base_url,
-        model=settings.model or _DEFAULT_MODEL,
-        delta_timeout_s=settings.delta_timeout_s,
-    )
+    def chat(name: str, base_url: str | None, key: SecretStr, patience_s: float) -> OpenAIChat:
+        return OpenAIChat(
+            api_key=key.get_secret_value(),
+            base_url=base_url,
+            model=name,
+            delta_timeout_s=settings.delta_timeout_s,
+            first_delta_timeout_s=settings.first_delta_timeout_s,
+            patience_s=patience_s,
+            echo_reasoning=settings.model_echo_reasoning,
+        )
+
+    key, base_url = settings.openai_api_key, settings.openai_base_url
+    name = settings.model or _DEFAULT_MODEL
+    if not settings.fallback_model:
+        return chat(name, base_url, key, math.inf)
+    # where there is another one to ask, the first may use up a third of the turn
+    first = chat(name, base_url, key, settings.turn_timeout_s / 3)
+    other_url = settings.fallback_base_url or base_url
+    other_key = settings.fallback_api_key or (key if other_url == base_url else SecretStr(""))
+    return FallbackModel(first, chat(settings.fallback_model, other_url, other_key, math.inf))
 
 
 def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any, Any]:
@@ -76,6 +93,9 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             approval_ttl_s=settings.approval_ttl_s,
             max_history_chars=settings.max_history_chars,
             max_tools=settings.max_tools,
+            max_tools_bytes=settings.max_tools_bytes,
+            max_turn_tokens=settings.max_turn_tokens,
+            max_output_tokens=settings.max_output_tokens,
         ),
         new_id=new_id,
         clock=datetime.now,

@@ -51,6 +51,13 @@ def words(prepared: PreparedCall, locale: Locale, ttl_s: float) -> str:
     return "\n".join(lines)
 
 
+def waiting_write(turn: Turn) -> Approval | None:
+    """What waits for the conversation's owner, expired or not; with an expired token the caller is still the one who
+    was asked. One parked before a login became the subject's together with its conversation (rule 7)."""
+    conversation = turn.conversation
+    return turn.approvals.pending(conversation.id, conversation.owner) or turn.approvals.pending(conversation.id, None)
+
+
 def park(turn: Turn, prepared: PreparedCall, parked: list[str]) -> ToolResult:
     """Keep the write for the resident's yes and say so to the model. Only one can wait at a time: two yeses to one word
     would be no yes to an exact write."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,8 +16,9 @@ from schemas.turn import Locale, Outcome, TextDelta, Usage
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """The limits of a turn. The last of `max_steps` has no tools, so that it ends in an answer; no step is offered more
-    than `max_tools`."""
+    """The limits of a turn. The last of `max_steps` has no tools, so that it ends in an answer; so has the step after
+    `max_turn_tokens` (asked and answered) are used up. The model writes `max_output_tokens` in all steps together at
+    most; no step is offered more than `max_tools`, nor more than `max_tools_bytes` of them."""
 
     turn_timeout_s: float
     max_steps: int
@@ -25,15 +26,19 @@ class Budgets:
     approval_ttl_s: float
     max_history_chars: int
     max_tools: int = 40
+    max_tools_bytes: int = 65536
     max_parallel_calls: int = 4
+    max_turn_tokens: int = 300_000
+    max_output_tokens: int = 32_000
 
 
 @dataclass(slots=True)
 class Turn:
     """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`. `waited`: the query was sent
     while an earlier turn ran, so it cannot be an answer to what that turn showed. `unsettled`: what to say if the turn
-    is ended while a write is on its way. `offer` are the tools chosen for its words (None before the first step),
-    `found` those that came in since: by `searches` of the model, or because it called them."""
+    is ended while a write is on its way. `offer` is what its next step is offered (None before the first one),
+    `wanted` what of it the model searched for (in so many `searches`) or called in this turn, latest first.
+    `answered`: what reads of this turn gave, by the digest of the request."""
 
     conversation: Conversation
     query: str
@@ -50,11 +55,17 @@ class Turn:
     waited: bool = False
     usage: Usage = field(default_factory=Usage)
     results: list[ToolResult] = field(default_factory=list)
+    answered: dict[str, ToolResult] = field(default_factory=dict)
     spoken: bool = False
     unsettled: str = ""
-    offer: list[ToolSpec] | None = None
-    found: list[ToolSpec] = field(default_factory=list)
+    offer: Sequence[ToolSpec] | None = None
+    wanted: list[ToolSpec] = field(default_factory=list)
     searches: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens used so far, asked and answered."""
+        return self.usage.input_tokens + self.usage.output_tokens
 
     def say(self, sentence: str) -> TextDelta:
         """`sentence` for the bubble, on a line of its own if something stands there already."""

@@ -19,8 +19,11 @@ def add_user(conversation: Conversation, text: str) -> None:
     conversation.messages.append({"role": "user", "content": text})
 
 
-def add_assistant(conversation: Conversation, text: str, calls: Sequence[ToolCall] = ()) -> None:
-    """What the assistant said and asked for. Nothing is added for a step that did neither."""
+def add_assistant(
+    conversation: Conversation, text: str, calls: Sequence[ToolCall] = (), *, reasoning: str = ""
+) -> None:
+    """What the assistant said and asked for, and the reasoning that led to the calls where a provider wants it back.
+    Nothing is added for a step that did neither."""
     if not text and not calls:
         return
     message: dict[str, Any] = {"role": "assistant", "content": text or None}
@@ -29,6 +32,8 @@ def add_assistant(conversation: Conversation, text: str, calls: Sequence[ToolCal
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in calls
         ]
+        if reasoning:
+            message["reasoning_content"] = reasoning
     conversation.messages.append(message)
 
 
@@ -65,12 +70,12 @@ def view(conversation: Conversation, max_chars: int) -> list[Message]:
 
 def called_tools(messages: Iterable[Message]) -> list[str]:
     """The names that were called, in their order; a model may have made some of them up."""
-    return [str(call["function"]["name"]) for message in messages for call in _calls(message)]
+    return [name for message in messages for name, _ in calls_of(message)]
 
 
-def said_by_resident(messages: Iterable[Message]) -> list[str]:
-    """The resident's own words, in their order."""
-    return [str(message["content"]) for message in messages if message["role"] == "user"]
+def calls_of(message: Message) -> list[tuple[str, str]]:
+    """Name and argument text of each call that a message asks for."""
+    return [(str(call["function"]["name"]), str(call["function"]["arguments"])) for call in _calls(message)]
 
 
 def _calls(message: Message) -> Iterable[Any]:
@@ -79,4 +84,4 @@ def _calls(message: Message) -> Iterable[Any]:
 
 def _chars(message: Message) -> int:
     calls = sum(len(call["function"]["arguments"]) for call in _calls(message))
-    return len(message.get("content") or "") + calls + 16
+    return len(message.get("content") or "") + len(message.get("reasoning_content") or "") + calls + 16

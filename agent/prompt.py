@@ -34,11 +34,23 @@ The resident is not logged in. Without a login only these tools answer: {tools}.
 For anything else call the tool at once, without asking for its arguments: its result says that a login is needed."""
 
 
+_LAST_STEP = """\
+
+No more tools can be called in this turn. Answer now with what the tool results say and tell what was not found."""
+
+
 def system_prompt(
-    now: datetime, zone: str, locale: Locale, facts: Mapping[str, Any], public_tools: Sequence[str] | None = None
+    now: datetime,
+    zone: str,
+    locale: Locale,
+    facts: Mapping[str, Any],
+    public_tools: Sequence[str] | None = None,
+    *,
+    last: bool = False,
 ) -> str:
     """The system message of one step. `now` is in the estate's zone; `facts`: what a model may know of the resident;
-    `public_tools`: for a caller who is not logged in, the names of the tools that answer him all the same."""
+    `public_tools`: for a caller who is not logged in, the names of the tools that answer him all the same; `last`: the
+    step has no tools because a budget is used up."""
     rules = _RULES.format(
         date=now.strftime("%Y-%m-%d"),
         weekday=now.strftime("%A"),
@@ -48,6 +60,8 @@ def system_prompt(
     )
     if public_tools is not None:
         rules += _NO_LOGIN.format(tools=", ".join(public_tools) or "none")
+    if last:
+        rules += _LAST_STEP
     return f"{rules}\n<resident>{_inside(to_json(facts))}</resident>" if facts else rules
 
 

@@ -16,38 +16,42 @@ from agent.toolcalls import run_calls
 from schemas.errors import ModelUnavailable
 from schemas.messages import text
 from schemas.model import ModelEnd, ModelRequest
-from schemas.tool import ToolCall, ToolSpec
+from schemas.tool import ToolCall, ToolResult, ToolSpec
 from schemas.turn import TextDelta, TurnEnded, TurnEvent
 
 log = structlog.get_logger(__name__)
 
+# How often in a row a model is asked to correct arguments; then it answers in words with what is known.
+MAX_CORRECTIONS = 2
+_CONTINUE = "Your answer was cut because of its length. Go on exactly where it stops, without repeating anything."
+
 
 async def run_steps(turn: Turn) -> AsyncIterator[TurnEvent]:
-    """Steps until the model answers in words, a write is parked, or a budget is used up. Ends with `TurnEnded`."""
-    empty = 0
+    """Steps until the model answers in words, a write is parked, or a budget is used up. Ends with `TurnEnded`; raises
+    `ModelUnavailable` where the model twice says nothing."""
+    trouble = Trouble()
     while True:
-        last = turn.usage.steps >= turn.budgets.max_steps - 1 or turn.usage.tool_calls >= turn.budgets.max_tool_calls
+        spent = _used_up(turn)
+        last = spent or trouble.refused > MAX_CORRECTIONS
         if turn.deadline.passed:
             yield turn.say(text("turn.limit", turn.locale))
             yield TurnEnded("limit", turn.usage)
             return
-        step = Step()
-        async for delta in model_step(turn, () if last else offered(turn), step):
+        step = Step(trouble.unfinished)
+        async for delta in model_step(turn, () if last else offered(turn), step, last=last):
             yield delta
-        add_assistant(turn.conversation, step.text, step.calls)
-        if not step.calls and not step.text:
-            empty += 1
-            if empty == 1 and not last:
-                continue
-            yield turn.say(text("turn.empty", turn.locale))
-            yield TurnEnded(turn.outcome(), turn.usage)
-            return
+        if trouble.goes_on(step, last=last or _full(turn)):
+            continue
+        add_assistant(turn.conversation, step.text, step.calls, reasoning=step.reasoning)
         if not step.calls:
-            yield TurnEnded("limit" if last and turn.usage.tool_calls else turn.outcome(), turn.usage)
+            async for event in _end_with_words(turn, step, limit=spent):
+                yield event
             return
         parked: list[str] = []
+        before = len(turn.results)
         async for event in run_calls(turn, step.calls, parked):
             yield event
+        trouble.count(turn.results[before:])
         if parked:
             async for event in _end_with_approval(turn, step, parked[0]):
                 yield event
@@ -56,19 +60,51 @@ async def run_steps(turn: Turn) -> AsyncIterator[TurnEvent]:
 
 @dataclass(slots=True)
 class Step:
-    """What one model step said and asked for."""
+    """What one model step said and asked for. `text` begins with what an answer cut by its length had so far."""
 
     text: str = ""
     calls: list[ToolCall] = field(default_factory=list)
+    finish: str = "stop"
+    reasoning: str = ""
 
 
-async def model_step(turn: Turn, tools: Sequence[ToolSpec], step: Step) -> AsyncIterator[TurnEvent]:
+@dataclass(slots=True)
+class Trouble:
+    """What went wrong in the steps so far, each of which is mended so often and no more."""
+
+    empty: int = 0
+    refused: int = 0
+    continued: int = 0
+    unfinished: str = ""
+
+    def goes_on(self, step: Step, *, last: bool) -> bool:
+        """Whether the step is to be asked again: once if it said nothing, or from where its length cut it."""
+        if step.calls or step.finish == "content_filter" or last:
+            return False
+        if not step.text:
+            self.empty += 1
+            return self.empty == 1
+        if step.finish == "length" and not self.continued:
+            self.continued, self.unfinished = 1, step.text
+            return True
+        return False
+
+    def count(self, results: Sequence[ToolResult]) -> None:
+        """Steps in a row whose arguments the schema refused: each result asks the model to correct them."""
+        self.unfinished = ""
+        self.refused = self.refused + 1 if any(one.error == "invalid_arguments" for one in results) else 0
+
+
+async def model_step(
+    turn: Turn, tools: Sequence[ToolSpec], step: Step, *, last: bool = False
+) -> AsyncIterator[TurnEvent]:
     """One call of the model; text goes out as it comes, `step` holds the whole when it is done."""
     turn.usage.steps += 1
-    request = ModelRequest(
-        [_system(turn), *view(turn.conversation, turn.budgets.max_history_chars)], tools, turn.deadline
-    )
-    async for piece in turn.model.stream(request):
+    messages = [_system(turn, last=last), *view(turn.conversation, turn.budgets.max_history_chars)]
+    if step.text:
+        messages += [{"role": "assistant", "content": step.text}, {"role": "user", "content": _CONTINUE}]
+    room = max(1, turn.budgets.max_output_tokens - turn.usage.output_tokens)
+    async for piece in turn.model.stream(ModelRequest(messages, tools, turn.deadline, room)):
         match piece:
             case TextDelta(words) if words:
                 yield turn.say(words) if not step.text else piece
@@ -76,10 +112,43 @@ async def model_step(turn: Turn, tools: Sequence[ToolSpec], step: Step) -> Async
             case ToolCall():
                 step.calls.append(piece)
             case ModelEnd():
+                step.finish, step.reasoning = piece.finish_reason, piece.reasoning
                 turn.usage.input_tokens += piece.input_tokens
                 turn.usage.output_tokens += piece.output_tokens
     if not tools:
         step.calls.clear()
+
+
+def _used_up(turn: Turn) -> bool:
+    """Whether a budget leaves no more than one step, to tell what was found."""
+    budgets, usage = turn.budgets, turn.usage
+    spent = usage.steps >= budgets.max_steps - 1 or usage.tool_calls >= budgets.max_tool_calls
+    return spent or turn.tokens >= budgets.max_turn_tokens or _full(turn)
+
+
+def _full(turn: Turn) -> bool:
+    return turn.usage.output_tokens >= turn.budgets.max_output_tokens
+
+
+async def _end_with_words(turn: Turn, step: Step, *, limit: bool) -> AsyncIterator[TurnEvent]:
+    """The end of a turn whose last step asked for nothing: its words stand in the bubble already.
+
+    `limit`: a budget made it the last.
+    """
+    limit = limit and bool(turn.usage.tool_calls or turn.searches)
+    if step.finish == "content_filter":
+        sentence = text("turn.filtered", turn.locale)
+        add_assistant(turn.conversation, sentence)
+        yield turn.say(sentence)
+    elif step.finish == "length" and (step.text or _full(turn)):
+        limit = True
+        yield turn.say(text("turn.truncated", turn.locale))
+    elif not step.text and limit:
+        yield turn.say(text("turn.limit", turn.locale))
+    elif not step.text:
+        yield turn.say(text("turn.empty", turn.locale))
+        raise ModelUnavailable("the model said nothing, and nothing again")
+    yield TurnEnded("limit" if limit else turn.outcome(), turn.usage)
 
 
 async def _end_with_approval(turn: Turn, step: Step, shown: str) -> AsyncIterator[TurnEvent]:
@@ -97,10 +166,10 @@ async def _end_with_approval(turn: Turn, step: Step, shown: str) -> AsyncIterato
     yield TurnEnded("approval", turn.usage)
 
 
-def _system(turn: Turn) -> dict[str, Any]:
+def _system(turn: Turn, *, last: bool) -> dict[str, Any]:
     facts = turn.caller.identity.facts if turn.caller.identity else {}
     public = None
     if turn.caller.state in ("anonymous", "refused"):
         public = [spec.name for spec in offered(turn) if spec.public]
-    prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts, public)
+    prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts, public, last=last)
     return {"role": "system", "content": prompt}

@@ -53,7 +53,8 @@ async def _prepare(turn: Turn, call: ToolCall) -> PreparedCall | ToolResult:
 
 
 async def _send(turn: Turn, reads: Sequence[PreparedCall], results: dict[str, ToolResult]) -> AsyncIterator[TurnEvent]:
-    """Send the reads, a few at a time; the same request is sent once. Events in the order in which things happen."""
+    """Send the reads, a few at a time; the same request is sent once in a turn unless it failed. Events in the order in
+    which things happen."""
     places = asyncio.Semaphore(turn.budgets.max_parallel_calls)
     same: dict[str, asyncio.Task[tuple[ToolResult, int]]] = {}
 
@@ -66,16 +67,21 @@ async def _send(turn: Turn, reads: Sequence[PreparedCall], results: dict[str, To
     tasks: dict[asyncio.Task[tuple[ToolResult, int]], list[PreparedCall]] = {}
     try:
         for prepared in reads:
+            if prepared.digest in turn.answered:  # the same request as in an earlier step: nothing is sent
+                results[prepared.call.id] = turn.answered[prepared.digest]
+                continue
             yield ToolStarted(prepared.call.name, prepared.call.id, prepared.title)
             task = same.get(prepared.digest) or asyncio.create_task(one(prepared))
             same[prepared.digest] = task
             tasks.setdefault(task, []).append(prepared)
         waiting = set(tasks)
-        while waiting:
+        while waiting:  # none, where all was answered
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 result, duration_ms = task.result()
                 for prepared in tasks[task]:
+                    if result.ok:  # a failure may be over when the model tries again
+                        turn.answered[prepared.digest] = result
                     results[prepared.call.id] = result
                     yield ToolFinished(prepared.call.name, prepared.call.id, prepared.title, result.ok, duration_ms)
     finally:

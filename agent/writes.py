@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from agent.approval import decision, named_cancel
+from agent.approval import decision, named_cancel, waiting_write
 from agent.context import Turn
 from agent.conversation import add_assistant, add_result, add_user
 from agent.steps import run_steps
@@ -29,7 +29,7 @@ async def answer_parked(turn: Turn) -> AsyncIterator[TurnEvent]:
     shown for dropping the write drops it at any time: it can do no harm.
     """
     verdict = decision(turn.query)
-    approval = _pending(turn) if verdict is not None else None
+    approval = waiting_write(turn) if verdict is not None else None
     if approval is None:
         return
     last = turn.conversation.messages[-1] if turn.conversation.messages else {}
@@ -52,13 +52,6 @@ async def answer_parked(turn: Turn) -> AsyncIterator[TurnEvent]:
         events = _run(turn, approval)
     async for event in events:
         yield event
-
-
-def _pending(turn: Turn) -> Approval | None:
-    """What waits for the conversation's owner; with an expired token the caller is still the one who was asked. One
-    parked before a login became the subject's together with its conversation (rule 7)."""
-    conversation = turn.conversation
-    return turn.approvals.pending(conversation.id, conversation.owner) or turn.approvals.pending(conversation.id, None)
 
 
 async def _say(turn: Turn, sentence: str, end: TurnEnded | None = None) -> AsyncIterator[TurnEvent]:

@@ -426,8 +426,8 @@ def one(rng: random.Random, original: dict[str, Any]) -> tuple[dict[str, Any], s
     paths = [p for p in root.get("paths") or {} if isinstance(root["paths"][p], dict)]
     kind = rng.random()
     if kind < 0.1 and paths:
-        done, touched = mutate_path(rng, root)
-        return root, done, touched
+        what, touched = mutate_path(rng, root)
+        return root, what, touched
     if kind < 0.8 and paths:
         path = rng.choice(paths)
         done = [rng.choice(MUTATIONS)(rng, root["paths"][path]) for _ in range(rng.choice((1, 1, 2, 4)))]

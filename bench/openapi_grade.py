@@ -15,6 +15,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from bench.openapi_compare import MARK, Comparison
 from bench.openapi_document import Body, Declaration, Declared, Source
 from bench.openapi_schema import View, kind_of, references
 
@@ -24,11 +25,9 @@ MAX_BYTES = 8_000
 RESERVED = frozenset({"accept", "authorization", "content-type", "cookie", "host", "content-length", "connection",
                       "transfer-encoding", "proxy-authorization"})  # fmt: skip
 _SESSION = re.compile(r"sess|sid$|token|auth|csrf|jwt", re.I)
-_MARK = re.compile(r"\[(shortened|cut|truncated|omitted)\b[^\]]*\]", re.I)
 BASIC = frozenset({"missing-operation", "invalid-schema", "dangling-ref", "bad-name", "duplicate-name",
                    "missing-parameter", "untyped-parameter", "missing-body-property", "missing-body",
                    "two-tools"})  # fmt: skip
-_DEPTH = 10
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,8 @@ class _Judge:
         self._valid(parameters)
         self.shown = View(_tool_source(parameters))
         self.properties, self.required = self.shown.properties(parameters)
-        self.marked = bool(_MARK.search(str(tool.get("description") or "")))
+        self.marked = bool(MARK.search(str(tool.get("description") or "")))
+        self.comparison = Comparison(self.document, self.shown, self.found, marked=self.marked)
         self._closed(parameters, arguments, strict="effect" in tool and tool["effect"] is not None)
         for declared in self.operation.parameters:
             self._parameter(declared, arguments)
@@ -163,9 +163,7 @@ class _Judge:
     def _valid(self, parameters: dict[str, Any]) -> None:
         """Draft 2020-12: the metaschema, then what a validator says that is really given the schema."""
         try:
-            jsonschema_rs.Draft202012Validator.check_schema(parameters) if hasattr(
-                jsonschema_rs.Draft202012Validator, "check_schema"
-            ) else jsonschema_rs.meta.validate({"$schema": _DIALECT, **parameters})
+            jsonschema_rs.meta.validate({"$schema": _DIALECT, **parameters})
         except Exception as error:
             self.found("invalid-schema", "", str(error).splitlines()[0][:200])
             return
@@ -214,7 +212,7 @@ class _Judge:
             self.found("required", declared.pointer, f"{name} is {'' if declared.required else 'not '}required")
         self._described(declared.description, declared.name, shown, declared.pointer)
         if declared.schema is not None:
-            self.compare(declared.schema, shown, name)
+            self.comparison.compare(declared.schema, shown, name)
 
     def _elsewhere(self, declared: Declared, arguments: dict[str, Any]) -> str | None:
         """Where the declared location contradicts the path: `in: path` without a template, a template without it."""
@@ -261,7 +259,7 @@ class _Judge:
                 self.found("required", f"body {name}", f"{argument} is {'' if due else 'not '}required")
             self._described(str(self.document.keyword(schema, "description") or ""), name,
                             self.properties[argument], f"body {name}")  # fmt: skip
-            self.compare(schema, self.properties[argument], argument)
+            self.comparison.compare(schema, self.properties[argument], argument)
         for media, schema in body.media:
             if (media, schema) == choice or "xml" in media:
                 continue
@@ -272,8 +270,8 @@ class _Judge:
                     self.found("other-media-type", self.operation.pointer, f"{name} of {media}")
         extra = set(pointers) - {"/" + n.replace("~", "~0").replace("/", "~1") for _, s in body.media
                                  for n in self.document.properties(s)[0]}  # fmt: skip
-        for pointer in sorted(extra, key=str):
-            self.found("invented-argument", self.operation.pointer, f"body {pointer}")
+        for spare in sorted(extra, key=str):
+            self.found("invented-argument", self.operation.pointer, f"body {spare}")
         open_map = self.document.keyword(choice[1], "additionalProperties")
         if open_map not in (None, False) and properties:
             self.found("nested-lost", "body", "additionalProperties of the body")
@@ -286,104 +284,7 @@ class _Judge:
             self.found("required", "body", f"{name} is {'' if body.required else 'not '}required")
         schema = _best(body)[1]
         if schema is not None:
-            self.compare(schema, self.properties[name], name)
-
-    def compare(self, declared: Any, shown: Any, where: str, depth: int = 0, chain: tuple[int, ...] = ()) -> None:
-        """What the document says of a value must be shown, or what was cut must be marked there or above."""
-        view, own = self.document, self.shown
-        shown_members = own.members(shown)
-        if depth > _DEPTH or _marked(shown_members) or not view.says(declared):
-            return
-        target = view.resolved(declared)
-        if not isinstance(target, dict) or id(target) in chain or _is_file(view, declared):
-            return
-        chain = (*chain, id(target))
-        self._kinds(declared, shown, where)
-        self._enum(declared, shown, where)
-        branches, shown_branches = view.branches(declared), own.branches(shown)
-        if branches:
-            if len(shown_branches) == len(branches):
-                for index, (one, other) in enumerate(zip(branches, shown_branches, strict=True)):
-                    self.compare(one, other, f"{where}|{index}", depth + 1, chain)
-            elif own.keyword(shown, "enum") is None and len({json.dumps(b, sort_keys=True) for b in branches}) > 1:
-                self.found("alternatives-lost", where, f"{len(branches)} declared, {len(shown_branches)} shown")
-        self._object(declared, shown, where, depth, chain)
-        items = view.keyword(declared, "items")
-        if isinstance(items, dict) and view.says(items):
-            other = own.keyword(shown, "items")
-            if "array" not in (view.kinds(declared) or {"array"}):
-                return
-            if other is None:
-                self.found("nested-lost", where, "items")
-            else:
-                self.compare(items, other, f"{where}[]", depth + 1, chain)
-
-    def _object(self, declared: Any, shown: Any, where: str, depth: int, chain: tuple[int, ...]) -> None:
-        view, own = self.document, self.shown
-        properties, required = view.properties(declared)
-        others, needed = own.properties(shown)
-        for name, schema in properties.items():
-            if view.read_only(schema):
-                if name in others:
-                    self.found("read-only-shown", where, name)
-                continue
-            if name not in others:
-                self.found("nested-lost", where, f"property {name}")
-                continue
-            if (name in required) != (name in needed):
-                self.found("required", f"{where}.{name}", f"is {'' if name in required else 'not '}required")
-            self.compare(schema, others[name], f"{where}.{name}", depth + 1, chain)
-        extra = view.keyword(declared, "additionalProperties")
-        closed = own.keyword(shown, "additionalProperties") is False
-        if closed and extra is not False and (extra is not None or not properties):
-            self.found("nested-lost", where, "closed, though the document leaves it open")
-        if isinstance(extra, dict) and view.says(extra):
-            other = next((n["additionalProperties"] for n in own.members(shown)
-                          if isinstance(n.get("additionalProperties"), dict)), None)  # fmt: skip
-            if other is None:
-                self.found("nested-lost", where, "the schema of additionalProperties")
-            else:
-                self.compare(extra, other, f"{where}.*", depth + 1, chain)
-
-    def _kinds(self, declared: Any, shown: Any, where: str) -> None:
-        due, got = self.document.kinds(declared), self.shown.kinds(shown)
-        if due is None:
-            return
-        if got is None:
-            if not self.shown.branches(shown):
-                self.found("type", where, f"{sorted(due)} declared, none shown")
-            return
-        if "number" in due:
-            due = due | {"integer"} if "integer" in got else due
-        for kind in due - got:
-            if kind in ("integer", "number") and "string" in got:
-                continue
-            if kind == "integer" and "number" in got:
-                continue
-            self.found("type", where, f"{sorted(due)} declared, {sorted(got)} shown")
-            return
-        spare = got - due - ({"string"} if due & {"integer", "number"} else set())
-        if spare - ({"number"} if "integer" in due else set()):
-            self.found("type", where, f"{sorted(due)} declared, {sorted(got)} shown")
-
-    def _enum(self, declared: Any, shown: Any, where: str) -> None:
-        values = self.document.keyword(declared, "enum")
-        if not isinstance(values, list) or not values or {True, False} <= {v for v in values if isinstance(v, bool)}:
-            return
-        got = self.shown.keyword(shown, "enum")
-        if got is None:
-            constant = next((n["const"] for n in self.shown.members(shown) if "const" in n), None)
-            got = None if constant is None else [constant]
-        if not isinstance(got, list):
-            if self.marked:
-                return
-            self.found("enum-lost", where, f"{len(values)} values")
-            return
-        due = {_text(v) for v in values if v is not None}
-        if due - {_text(v) for v in got}:
-            self.found("enum-lost", where, f"without {sorted(due - {_text(v) for v in got})[:4]}")
-        elif {_text(v) for v in got if v is not None} - due:
-            self.found("enum-lost", where, f"invented {sorted({_text(v) for v in got if v is not None} - due)[:4]}")
+            self.comparison.compare(schema, self.properties[name], name)
 
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -393,10 +294,6 @@ def _tool_source(parameters: dict[str, Any]) -> Source:
     source = Source(parameters)
     source.version = "3.1"
     return source
-
-
-def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _names(path: str) -> set[str]:
@@ -442,15 +339,6 @@ def _best(body: Body) -> tuple[str, Any]:
 def _empty(view: View, schema: Any) -> bool:
     """An object of nothing: `{"type": "object", "properties": {}}` has no argument to give."""
     return view.kinds(schema) == {"object"} and isinstance(view.keyword(schema, "properties"), dict)
-
-
-def _marked(members: list[dict[str, Any]]) -> bool:
-    """Whether a description says that the schema was cut; "…" only tells that a text was."""
-    return any(_MARK.search(str(node.get("description", ""))) for node in members)
-
-
-def _is_file(view: View, schema: Any) -> bool:
-    return any(node.get("format") in ("binary", "file") or node.get("type") == "file" for node in view.members(schema))
 
 
 def rules(findings: list[Finding]) -> Iterator[tuple[str, int]]:

@@ -1,8 +1,9 @@
 """How well and how fast the ranking finds the right operation among many; run as
-`python bench/toolsearch.py CORPUS [--misses]`, where CORPUS is a folder of OpenAPI documents.
+`python -m bench.toolsearch CORPUS [--misses]`, where CORPUS is a folder of OpenAPI documents.
 
-Reads the queries of `toolsearch.yaml` beside it and prints, for each catalogue, in how many of them a right operation
-is the first, among the first 5, 10, 20 and 40, the time to build the index and the time of a query.
+Reads the queries of `toolsearch.yaml` beside it and prints, for each catalogue and language, in how many of them a
+right operation is the first, among the first 5, 10, 20 and 40, what the 40 tools weigh (median and most), the time to
+build the index and the time of a query.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,10 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from integrations.catalogue import Catalogue, load_catalogue
-from integrations.models.embedded.text import terms
+from integrations.models.embedded.text import HAN, terms
 from integrations.toolsearch import Indexed, ToolIndex
 from integrations.toolset import CatalogueToolsets
+from schemas.jsontext import to_json
 
 QUERIES = Path(__file__).with_suffix(".yaml")
 SHIPPED = Path(__file__).resolve().parent.parent / "openapi"
@@ -49,45 +52,70 @@ def catalogue_of(documents: Sequence[str], corpus: Path) -> Catalogue:
         return load_catalogue(path, {})
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One query: its catalogue and language, the place of the first right tool (from 0; None: not among the first 40)
+    and the bytes of the tools that were found, as JSON."""
+
+    catalogue: str
+    query: str
+    place: int | None
+    size: int
+
+    @property
+    def language(self) -> str:
+        return "zh" if HAN.search(self.query) else "en"
+
+
+def measure(name: str, said: Mapping[str, Any], corpus: Path) -> list[Measured]:
+    """Ask a catalogue all its queries and print its row."""
+    catalogue = catalogue_of(said["documents"], corpus)
+    keys = {target.tool.name: target.tool.operation.key for target in catalogue.tools.values()}
+    started = time.perf_counter()
+    toolset = CatalogueToolsets(catalogue).for_token(None)
+    index_s = time.perf_counter() - started
+    measured: list[Measured] = []
+    spent = 0.0
+    for case in said["queries"]:
+        unknown = set(case["right"]) - set(keys.values())
+        if unknown:
+            raise SystemExit(f"{name}: no document has {sorted(unknown)}")
+        started = time.perf_counter()
+        found = toolset.find([case["query"]], max(WITHIN))
+        spent += time.perf_counter() - started
+        places = [place for place, spec in enumerate(found) if keys[spec.name] in case["right"]]
+        size = sum(len(to_json([spec.name, spec.description, spec.parameters]).encode()) for spec in found)
+        measured.append(Measured(name, case["query"], places[0] if places else None, size))
+    times = f"{index_s:>6.2f}s{spent / len(measured) * 1000:>6.2f}ms"
+    print(f"{name:<14}{len(keys):>6}{_row(measured)}{times}")
+    return measured
+
+
+def _row(measured: Sequence[Measured]) -> str:
+    """The number of queries, the share that is right among the first so many, the bytes of 40 tools."""
+    hits = [sum(m.place is not None and m.place < k for m in measured) / len(measured) for k in WITHIN]
+    sizes = sorted(m.size for m in measured)
+    weight = f"{sizes[len(sizes) // 2] / 1000:>8.0f}{sizes[-1] / 1000:>6.0f}"
+    return f"{len(measured):>9}" + "".join(f"{share:>7.0%}" for share in hits) + weight
+
+
 def main() -> None:
     """Print the table; with --misses also the queries whose operation is not among the first 10."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--misses", action="store_true")
     options = parser.parse_args()
-    print(f"{'catalogue':<14}{'tools':>6}{'queries':>9}" + "".join(f"{f'@{k}':>7}" for k in WITHIN) + "  index   query")
-    sums = dict.fromkeys(WITHIN, 0)
-    asked = 0
-    misses: list[str] = []
+    head = "".join(f"{f'@{k}':>7}" for k in WITHIN)
+    print(f"{'catalogue':<14}{'tools':>6}{'queries':>9}{head}{'KB of 40':>9}{'most':>5}  index   query")
+    measured: list[Measured] = []
     for name, said in yaml.safe_load(QUERIES.read_text(encoding="utf-8"))["catalogues"].items():
-        catalogue = catalogue_of(said["documents"], options.corpus)
-        keys = {target.tool.name: target.tool.operation.key for target in catalogue.tools.values()}
-        started = time.perf_counter()
-        toolset = CatalogueToolsets(catalogue).for_token(None)
-        index_s = time.perf_counter() - started
-        hits = dict.fromkeys(WITHIN, 0)
-        spent = 0.0
-        for case in said["queries"]:
-            unknown = set(case["right"]) - set(keys.values())
-            if unknown:
-                raise SystemExit(f"{name}: no document has {sorted(unknown)}")
-            started = time.perf_counter()
-            found = toolset.find([case["query"]], max(WITHIN))
-            spent += time.perf_counter() - started
-            places = [place for place, spec in enumerate(found) if keys[spec.name] in case["right"]]
-            for k in WITHIN:
-                hits[k] += bool(places) and places[0] < k
-            if not places or places[0] >= 10:
-                misses.append(f"{name}: {case['query']} ({places[0] + 1 if places else 'not found'})")
-        count = len(said["queries"])
-        asked += count
-        for k in WITHIN:
-            sums[k] += hits[k]
-        row = "".join(f"{hits[k] / count:>7.0%}" for k in WITHIN)
-        print(f"{name:<14}{len(keys):>6}{count:>9}{row}{index_s:>6.2f}s{spent / count * 1000:>6.2f}ms")
-    print(f"{'all':<14}{'':>6}{asked:>9}" + "".join(f"{sums[k] / asked:>7.0%}" for k in WITHIN))
+        measured += measure(name, said, options.corpus)
+    for language in ("en", "zh"):
+        print(f"{language:<14}{'':>6}{_row([m for m in measured if m.language == language])}")
+    print(f"{'all':<14}{'':>6}{_row(measured)}")
     if options.misses:
-        print(*misses, sep="\n")
+        for miss in (m for m in measured if m.place is None or m.place >= 10):
+            print(f"{miss.catalogue}: {miss.query} ({'not found' if miss.place is None else miss.place + 1})")
     _large()
 
 
@@ -97,6 +125,7 @@ def _large() -> None:
     words = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in ("an", "el", "or", "un") for c in ("", "ta", "mik", "oso")]
     tools = [
         Indexed(
+            f"tool{n}",
             {
                 "summary": terms(text.format(*(words[(n * step) % len(words)] for step in (1, 7, 11, 13, 17)), n)),
                 "description": terms(" ".join(words[(n * 31 + i * 5) % len(words)] for i in range(60))),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from commands.addresses import advise_addresses
 from integrations.catalogue import Catalogue
 from integrations.openapi.advice import Advice, advise
 from integrations.openapi.load import load_document
@@ -34,6 +35,7 @@ _ADVICE = {
     "answer": "answers without a schema",
     "money": "amounts without a unit",
     "alike": "tools that say the same of themselves",
+    "addresses": "arguments that are addresses",
 }
 
 
@@ -123,6 +125,7 @@ def _json_lines(report: Report) -> Iterator[str]:
 
 def _advice(report: Report) -> list[Advice]:
     found = advise(report.document, report.tools) if report.document is not None else []
+    found += advise_addresses(report.tools)
     return [one for one in found if one.rule not in report.settled.get(one.operation, ())]
 
 

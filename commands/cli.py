@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from commands import call, check, estate, request, tools
 from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, load_catalogue
+from integrations.upstream.config_schema import schema_text
 from schemas.errors import ArgumentsInvalid, ConfigurationError, RequestRefused, StewardError
 from schemas.settings import Settings
 
@@ -127,9 +128,13 @@ def document_commands(cli: typer.Typer, catalogue: Callable[[], Catalogue]) -> N
         documents: Annotated[list[Path] | None, typer.Argument(metavar="DOCUMENT...", show_default=False)] = None,
         every: Annotated[bool, typer.Option("--all", help="every line, not the first few of each kind")] = False,
         as_json: _AsJson = False,
+        schema: Annotated[bool, typer.Option("--schema", help="print the JSON Schema of upstreams.yaml alone")] = False,
     ) -> None:
         """Report on documents, or on the catalogue: what became a tool, what was mended or left out, and what the
         documents' writers should improve for a model. Exit code 1 on errors."""
+        if schema:
+            print(schema_text(), end="")
+            return
         reports = check.of_documents(documents) if documents else check.of_catalogue(catalogue())
         raise typer.Exit(check.print_reports(reports, every=every, as_json=as_json))
 

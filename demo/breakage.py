@@ -159,7 +159,9 @@ def _bomb() -> bytes:
 
 def _head(response: HTTPResponse, framing: str) -> bytes:
     """A response's head, written by hand: these answers must not be tidied by the server."""
-    lines = [f"HTTP/1.1 {response.status} OK", f"content-type: {response.content_type}", framing, "connection: close"]
+    lines = [f"HTTP/1.1 {response.status} OK", framing, "connection: close"]
+    if response.content_type:
+        lines.append(f"content-type: {response.content_type}")
     lines += [f"{name}: {value}" for name, value in response.headers.items() if name.lower() != "content-type"]
     return "\r\n".join([*lines, "", ""]).encode()
 

@@ -16,10 +16,14 @@ from schemas.deadline import Deadline
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """`declared` parameters by (location, wire name), and `headers` that the document does not declare."""
+    """`declared` parameters by (location, wire name), and `headers` that the document does not declare.
+
+    `subject` is who asks, as far as that is known; it is where the upstream's records name their owner.
+    """
 
     declared: Mapping[tuple[str, str], Any]
     headers: tuple[tuple[str, str], ...]
+    subject: str | None = None
 
 
 class Binder:
@@ -33,10 +37,10 @@ class Binder:
 
         Rules: without a credential, or with one that is known to be refused, an operation that is not public is not
         called. A public one needs a login only where a declared parameter does; an undeclared header that cannot be
-        filled is left out there.
+        filled is left out there. Where records name their owner (`owner`), nobody unknown is answered.
         """
-        declared_needs = _needs(target.declared)
-        wanted = declared_needs or _needs(target.undeclared)
+        owned = target.upstream.settings.owner is not None and not target.public
+        wanted = owned or _needs(target.declared) or _needs(target.undeclared)
         known = Known("unknown")
         if credential is not None and wanted:
             known = await self._identities.of(credential, deadline)
@@ -45,7 +49,7 @@ class Binder:
         if not target.public and (credential is None or known.state == "refused"):
             return Failure("login_required")
         declared = _filled(target.declared, known)
-        if declared is None:
+        if declared is None or (owned and known.state != "verified"):
             return _unfillable(credential, known)
         undeclared = _filled(target.undeclared, known)
         if undeclared is None:
@@ -54,7 +58,7 @@ class Binder:
             constants = {place: value for place, value in target.undeclared.items() if identity_field(value) is None}
             undeclared = _filled(constants, known) or {}
         headers = tuple((name, _header(value)) for (_, name), value in undeclared.items())
-        return Bound(declared, headers)
+        return Bound(declared, headers, known.subject or None)
 
 
 def _needs(bindings: Mapping[tuple[str, str], Scalar]) -> bool:

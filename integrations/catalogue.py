@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from integrations.catalogue_checks import (
+    check_operations,
+    check_references,
+    noticed,
+    operation_names,
+    reconcile_mistake,
+)
 from integrations.openapi.bodies import offered
 from integrations.openapi.load import load_document
 from integrations.openapi.model import Note, Operation, OperationOptions, Tool, ToolOptions
@@ -22,11 +29,11 @@ from integrations.upstream.config import (
     nearest,
 )
 from integrations.upstream.config_file import LoadedFile, load_file
+from integrations.upstream.jwt_keys import JwtKeys, KeysUnusable
 from integrations.upstream.target import Target, Upstream
 from schemas.errors import DocumentError
 
 EXTENSION = "x-steward-"
-_NOT_EFFECTIVE = ("owner",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,8 @@ class Catalogue:
 
     `reports` are the notes on what was mended, cut, left out or is noteworthy, by upstream ("" for the file itself);
     `failures` the documents that did not load, by upstream. `identity` is the operation that says who a token is (None
-    where none is configured or its document did not load).
+    where none is configured or its document did not load), `identity_keys` what verifies tokens instead. `reconciles`
+    are the reads that look a write up whose outcome is unknown, by the write's tool name.
     """
 
     upstreams: Mapping[str, Upstream]
@@ -44,6 +52,8 @@ class Catalogue:
     failures: Mapping[str, DocumentError]
     identity_settings: IdentitySettings | None = None
     identity: Target | None = None
+    identity_keys: JwtKeys | None = None
+    reconciles: Mapping[str, Target] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -69,11 +79,12 @@ def load_catalogue(path: Path, environment: Mapping[str, str]) -> Catalogue:
     is among `failures`.
     """
     file = load_file(path, environment)
-    _check_references(file)
+    check_references(file)
     upstreams: dict[str, Upstream] = {}
     tools: dict[str, Target] = {}
     reports: dict[str, tuple[Note, ...]] = {}
     failures: dict[str, DocumentError] = {}
+    reconciles: dict[str, Target] = {}
     taken: set[str] = set()
     for name, settings in file.settings.upstreams.items():
         try:
@@ -83,14 +94,18 @@ def load_catalogue(path: Path, environment: Mapping[str, str]) -> Catalogue:
             reports[name] = (Note(error.document, error.pointer, error.reason, "skipped"),)
             continue
         upstream = Upstream(name, settings, document)
-        _check_operations(file, upstream)
+        check_operations(file, upstream)
         upstreams[name] = upstream
         made, more = _targets(upstream, taken)
         tools |= made
-        reports[name] = (*_loaded(upstream), *more, *_not_effective(upstream))
+        found, missed = _reconciles(file, upstream, made)
+        reconciles |= found
+        without_effect = noticed(file, upstream, made.values(), known_in_body=_body_properties)
+        reports[name] = (*_loaded(upstream), *more, *missed, *without_effect)
     identity, more = _identity(file, upstreams)
     reports[""] = tuple(more)
-    return Catalogue(upstreams, tools, reports, failures, file.settings.identity, identity)
+    keys = _identity_keys(file)
+    return Catalogue(upstreams, tools, reports, failures, file.settings.identity, identity, keys, reconciles)
 
 
 def _loaded(upstream: Upstream) -> Iterator[Note]:
@@ -178,101 +193,65 @@ def _operation_settings(upstream: Upstream, operation: Operation) -> tuple[Opera
 
 def _identity(file: LoadedFile, upstreams: Mapping[str, Upstream]) -> tuple[Target | None, list[Note]]:
     settings = file.settings.identity
-    if settings is None:
+    if settings is None or settings.operation is None:
         return None, []
-    if settings.operation is None:
-        return None, [Note(str(file.file), "/identity/jwt", "identity.jwt is not effective yet", "noticed")]
     name, _, wanted = settings.operation.partition(".")
     if name not in upstreams:
         reason = f"nobody can be identified: the document of {name} did not load"
         return None, [Note(str(file.file), "/identity/operation", reason, "skipped")]
-    upstream = upstreams[name]
-    operation = next((o for o in upstream.document.operations if wanted in (o.key, o.operation_id)), None)
-    if operation is None:
-        known = _names(upstream.document.operations)
-        raise file.mistake(f"{name} has no operation {wanted}{nearest(wanted, known)}", "identity", "operation")
-    said, _ = _operation_settings(upstream, operation)
-    # Asked by the gateway itself, whether or not it is also a tool: `drop` and hidden parameters play no part.
-    alone = replace(upstream.document, operations=(operation,))
-    options = replace(_options(upstream.settings, {operation.key: said}), drop=())
-    tools, _ = build_tools(alone, options, set())
-    if not tools:
+    target = _asked(upstreams[name], wanted)
+    if target is None:
+        known = operation_names(upstreams[name].document.operations)
+        if wanted not in known:
+            raise file.mistake(f"{name} has no operation {wanted}{nearest(wanted, known)}", "identity", "operation")
         raise file.mistake(f"{settings.operation} cannot be called", "identity", "operation")
-    target = _target(upstream, tools[0], said)
     declared = {place: value for place, value in target.declared.items() if identity_field(value) is None}
     return replace(target, declared=declared, undeclared={}), []
 
 
-def _check_references(file: LoadedFile) -> None:
-    """What the file can be judged by alone: the identity's upstream, and the names that `bind` uses."""
-    settings, upstreams = file.settings.identity, file.settings.upstreams
-    if settings is not None and settings.operation is not None:
-        name, dot, _ = settings.operation.partition(".")
-        if not dot:
-            raise file.mistake("identity.operation is UPSTREAM.OPERATION", "identity", "operation")
-        if name not in upstreams:
-            raise file.mistake(f"there is no upstream {name}{nearest(name, list(upstreams))}", "identity", "operation")
-    known = ["subject", *(settings.fields if settings is not None else ())]
-    for name, upstream in upstreams.items():
-        for place, value in upstream.bind.items():
-            field = identity_field(value)
-            if field is not None and settings is None:
-                raise file.mistake(f"{place} needs `identity:`, which is missing", "upstreams", name, "bind", place)
-            if field is not None and field not in known:
-                hint = nearest(field, known)
-                raise file.mistake(f"the identity has no field {field}{hint}", "upstreams", name, "bind", place)
+def _asked(upstream: Upstream, name: str) -> Target | None:
+    """An operation that the gateway itself asks, whether or not it is also a tool: `drop` plays no part."""
+    operation = next((o for o in upstream.document.operations if name in (o.key, o.operation_id)), None)
+    if operation is None:
+        return None
+    said, _ = _operation_settings(upstream, operation)
+    alone = replace(upstream.document, operations=(operation,))
+    options = replace(_options(upstream.settings, {operation.key: said}), drop=())
+    tools, _ = build_tools(alone, options, set())
+    return _target(upstream, tools[0], said) if tools else None
 
 
-def _check_operations(file: LoadedFile, upstream: Upstream) -> None:
-    operations = upstream.document.operations
-    known = _names(operations)
-    where = ("upstreams", upstream.name)
-    for key, settings in upstream.settings.operations.items():
-        if key not in known:
-            message = f"{upstream.settings.document} has no operation {key}{nearest(key, known)}"
-            raise file.mistake(message, *where, "operations", key)
-        reconcile = settings.reconcile
-        if reconcile is not None and reconcile.operation not in known:
-            hint = nearest(reconcile.operation, known)
-            message = f"{upstream.settings.document} has no operation {reconcile.operation}{hint}"
-            raise file.mistake(message, *where, "operations", key, "reconcile", "operation")
+def _identity_keys(file: LoadedFile) -> JwtKeys | None:
+    settings = file.settings.identity
+    if settings is None or settings.jwt is None:
+        return None
+    key = "key_file" if settings.jwt.key_file is not None else "jwks_file"
+    try:
+        return JwtKeys(settings.jwt, file.file.parent)
+    except KeysUnusable as error:
+        raise file.mistake(f"identity.jwt.{key}: {error}", "identity", "jwt", key) from None
 
 
-def _not_effective(upstream: Upstream) -> list[Note]:
-    """Keys that are understood and do nothing so far: said at start-up, never passed over in silence."""
-    notes = []
-    for key in _NOT_EFFECTIVE:
-        if key in upstream.settings.model_fields_set and getattr(upstream.settings, key) is not None:
-            pointer = f"/upstreams/{upstream.name}/{key}"
-            notes.append(Note("upstreams.yaml", pointer, f"{upstream.name}.{key} is not effective yet", "noticed"))
-    for name, said in upstream.settings.operations.items():
-        if said.reconcile is not None:
-            pointer = f"/upstreams/{upstream.name}/operations/{name}/reconcile".replace(" ", "%20")
-            notes.append(Note("upstreams.yaml", pointer, f"{name}: reconcile is not effective yet", "noticed", name))
-    # Of operations that were skipped while loading the parameters are not known.
-    skipped = [note for note in upstream.document.notes if note.action == "skipped"]
-    for location, name in upstream.settings.bindings():
-        if (
-            not skipped
-            and location != "header"
-            and not any(_declares(o, location, name) for o in upstream.document.operations)
-        ):
-            pointer = f"/upstreams/{upstream.name}/bind"
-            notes.append(Note("upstreams.yaml", pointer, f"bind: no operation declares {location}.{name}", "noticed"))
-    for pattern, glob in drop_globs(upstream.document, upstream.settings.drop).items():
-        named = [(o.key, o.operation_id) for o in upstream.document.operations]
-        named += [(note.operation, note.operation_id) for note in skipped]
-        if not any(dropped_by(key, operation_id, {pattern: glob}) for key, operation_id in named):
-            pointer = f"/upstreams/{upstream.name}/drop"
-            notes.append(Note("upstreams.yaml", pointer, f"drop: {pattern} names no operation", "noticed"))
-    return notes
-
-
-def _declares(operation: Operation, location: str, name: str) -> bool:
-    if location == "body":
-        return name in _body_properties(operation)
-    return any((p.location, p.name) == (location, name) for p in operation.parameters)
-
-
-def _names(operations: Iterable[Operation]) -> list[str]:
-    return list(dict.fromkeys(name for o in operations for name in (o.operation_id, o.key) if name))
+def _reconciles(
+    file: LoadedFile, upstream: Upstream, targets: Mapping[str, Target]
+) -> tuple[dict[str, Target], list[Note]]:
+    """The reads that `reconcile` names, by the write's tool. One in a document's extension costs only itself."""
+    found: dict[str, Target] = {}
+    notes: list[Note] = []
+    for name, target in targets.items():
+        said = target.settings.reconcile
+        if said is None:
+            continue
+        read = _asked(upstream, said.operation)
+        operation = target.tool.operation
+        key = next((k for k in (operation.key, operation.operation_id) if k in upstream.settings.operations), None)
+        wrong = reconcile_mistake(target, said, read)
+        if wrong is not None and key is not None and upstream.settings.operations[key].reconcile is not None:
+            message, last = wrong
+            raise file.mistake(message, "upstreams", upstream.name, "operations", key, "reconcile", last)
+        if wrong is not None:
+            reason = f"{EXTENSION}reconcile: {wrong[0]}"
+            notes.append(Note(upstream.document.name, "", reason, "skipped", operation.key))
+        elif read is not None:
+            found[name] = read
+    return found, notes

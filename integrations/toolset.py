@@ -18,6 +18,7 @@ from integrations.approval_text import MAX_CHARS, MAX_LINES, ApprovalText, too_m
 from integrations.binding import Binder
 from integrations.catalogue import Catalogue
 from integrations.openapi.validate import Validator
+from integrations.reconcile import Reconciler
 from integrations.toolsearch import Indexed, ToolIndex
 from integrations.toolwords import tool_group, tool_shown, tool_terms
 from integrations.upstream.calls import Calls, Order
@@ -46,6 +47,7 @@ class _Request:
     target: Target
     built: BuiltRequest
     arguments: Mapping[str, Any]
+    subject: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class _Outside:
     calls: Calls
     identities: Identities
     binder: Binder
+    reconciler: Reconciler
     new_id: Callable[[], str]
 
 
@@ -141,7 +144,7 @@ class CatalogueToolset:
             summary=words.summary(arguments),
             arguments=lines,
             digest=built.digest(),
-            request=_Request(target, built, sent),
+            request=_Request(target, built, sent, bound.subject),
         )
 
     async def call(
@@ -156,8 +159,12 @@ class CatalogueToolset:
             key = idempotency_key or self._outside.new_id()
             others = tuple(pair for pair in built.headers if pair[0].lower() != idempotency.header.lower())
             built = replace(built, headers=(*others, (idempotency.header, key)))
-        order = Order(request.target, built, request.arguments, keyed=idempotency is not None)
+        target, arguments = request.target, request.arguments
+        order = Order(target, built, arguments, keyed=idempotency is not None, subject=request.subject)
         result = await self._outside.calls.result(order, self._credential, locale, deadline)
+        if result.error == "unknown_outcome":
+            looked = await self._outside.reconciler.look_up(target, arguments, self._credential, locale, deadline)
+            result = looked or result
         if result.error == "login_required" and self._credential is not None:
             self._outside.identities.forget(self._credential)
         return result
@@ -199,12 +206,16 @@ class CatalogueToolsets:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._clients = {
-            name: UpstreamClient(upstream.settings, name=name, uniform=uniform, sleep=sleep)
+            name: UpstreamClient(upstream.settings, name=name, uniform=uniform, sleep=sleep, clock=clock)
             for name, upstream in catalogue.upstreams.items()
         }
         calls = Calls(self._clients, clock)
         key = process_key or secrets.token_bytes(32)
-        identities = Identities(catalogue.identity_settings, catalogue.identity, calls, key, clock)
+        identities = Identities(
+            catalogue.identity_settings, catalogue.identity, calls, key, clock, catalogue.identity_keys
+        )
+        binder = Binder(identities)
+        reconciler = Reconciler(catalogue.reconciles, binder, calls)
         specs = tuple(
             ToolSpec(tool.name, tool.description, tool.parameters, tool.effect, target.public)
             for target in catalogue.tools.values()
@@ -212,11 +223,11 @@ class CatalogueToolsets:
         )
         index = ToolIndex(
             [
-                Indexed(tool_terms(target, spec), tool_group(target), tool_shown(target, spec))
+                Indexed(spec.name, tool_terms(target, spec), tool_group(target), tool_shown(target, spec))
                 for target, spec in zip(catalogue.tools.values(), specs, strict=True)
             ]
         )
-        self._outside = _Outside(catalogue, specs, index, Validator(), calls, identities, Binder(identities), new_id)
+        self._outside = _Outside(catalogue, specs, index, Validator(), calls, identities, binder, reconciler, new_id)
 
     def for_token(self, token: str | None) -> CatalogueToolset:
         """Raises `ValueError` with a sentence for a token that cannot be one (too long, control characters)."""

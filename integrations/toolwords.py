@@ -20,18 +20,20 @@ Terms = Mapping[str, float]
 # How much a term counts in each field of a tool.
 FIELDS: Mapping[str, float] = {
     "name": 1.5,
-    "summary": 3.0,
+    "summary": 5.0,
     "description": 1.0,
     "examples": 2.5,
     "tags": 1.0,
     "path": 1.5,
-    "arguments": 0.5,
+    "arguments": 0.2,
     "about": 0.3,
     "system": 0.3,
     "verbs": 1.0,
 }
 # Filler (my, like, 查看) and the class of a verb decide among tools that other words have found.
 _FILLER, _CLASS = 0.2, 0.5
+# Says nothing (a and an say that one thing is meant): where few summaries have it, it would pass for a rare word.
+_EMPTY = "the"
 _WORD_BREAKS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.\[\]/]+")
 _TEMPLATE = re.compile(r"\{[^}]*\}")
 _MAX_DESCRIPTION, _MAX_ABOUT, _MAX_ONE, _MAX_ARGUMENTS, _MAX_DEPTH = 600, 800, 80, 60, 3
@@ -87,6 +89,7 @@ def query_terms(text: str) -> tuple[Terms, Terms]:
     text = _words(text)
     found = terms(text, query=True)
     helping = {term: _FILLER * weight for term, weight in terms(text, filler=1.0).items() if term not in found}
+    helping.pop(_EMPTY, None)
     return found, helping | dict.fromkeys(_classes(verbs_of(text)), _CLASS)
 
 

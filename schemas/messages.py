@@ -95,6 +95,21 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{upstream}没有确认结果，操作可能已经完成，也可能没有。请先查询确认，不要重复提交",
         "{upstream} did not confirm the outcome: it may or may not have been done. Please check before trying again",
     ),
+    "tool.withheld": (
+        "{upstream}返回了不属于您的记录，已不予显示",
+        "{upstream} answered with a record that is not yours; it is not shown",
+    ),
+    # a write without an outcome, after its system was asked for the record: `check` is the title of that question
+    "tool.unknown_not_found": (
+        "{upstream}没有确认结果，目前也没有查到相应的记录，可能仍在处理。请稍后通过“{check}”确认，不要重复提交",
+        "{upstream} did not confirm the outcome and has no record of it so far; it may still be under way."
+        ' Please check later with "{check}" and do not submit it again',
+    ),
+    "tool.unknown_still": (
+        "{upstream}没有确认结果，查询记录也无法确定：操作可能已经完成，也可能没有。请稍后通过“{check}”确认，不要重复提交",
+        "{upstream} did not confirm the outcome and its records could not tell: it may or may not have been done."
+        ' Please check later with "{check}" and do not submit it again',
+    ),
     "tool.limit": ("本次回答调用的系统次数已达上限", "This answer has used up its calls to the estate's systems"),
     # what a search among the tools says beside its result
     "search.found": ("这些工具从下一步起可以调用", "These tools can be called from the next step on"),
@@ -115,6 +130,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "note.unverified": (
         "操作已被接受，但详细结果没有完整收到",
         "It was accepted, but its details did not arrive in full",
+    ),
+    "note.withheld": ("{count} 条不属于您的记录未显示", "{count} records that are not yours are not shown"),
+    "note.found": (
+        "{upstream}没有及时确认，但已查到这项操作的记录",
+        "{upstream} did not confirm in time, but the record of it was found",
     ),
     "note.truncated": ("仅显示 {shown} 条，共 {total} 条", "{shown} of {total} shown"),
     # approvals
@@ -147,6 +167,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "turn.limit": (
         "这个问题需要的步骤太多，我先停在这里。请换个更具体的问法再试。",
         "This took too many steps, so I stop here. Please ask more specifically.",
+    ),
+    "turn.truncated": (
+        "（回答太长，到此为止。）",
+        "(The answer was too long and is cut here.)",
+    ),
+    "turn.filtered": (
+        "抱歉，这个问题我不能回答。",
+        "Sorry, I cannot answer this.",
     ),
     "turn.empty": (
         "抱歉，我没有得到可用的回答，请换个说法再试。",

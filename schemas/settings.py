@@ -34,6 +34,15 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
 
+    model_echo_reasoning: bool = Field(
+        default=False, description="send reasoning_content back with the calls it led to, as some reasoning models want"
+    )
+    fallback_model: str = Field(default="", description="a model that is asked when the first one gives no answer")
+    fallback_base_url: str | None = Field(default=None, description="its provider; the first one's where not given")
+    fallback_api_key: SecretStr | None = Field(
+        default=None, description="its key; the first one's where neither key nor URL is given"
+    )
+
     locale: Locale = Field(default="zh", description="language where a query does not show one")
     timezone: str = Field(default="Asia/Shanghai", description="the estate's time zone (IANA name)")
     typing_pause_s: float = Field(default=0.02, ge=0, le=1, description="embedded model's pause between pieces")
@@ -44,7 +53,17 @@ class Settings(BaseSettings):
     max_tools: int = Field(
         default=40, ge=4, description="tools a model is offered in one step; if there are more, it gets search_tools"
     )
+    max_tools_bytes: int = Field(
+        default=65536, ge=20000, description="bytes of the tools a model is offered; if there are more, as above"
+    )
+    max_turn_tokens: int = Field(
+        default=300_000, ge=1000, description="tokens of one turn, asked and answered; then the last step has no tools"
+    )
+    max_output_tokens: int = Field(default=32_000, ge=100, description="tokens a model may write in one turn")
     delta_timeout_s: float = Field(default=15, gt=0, description="longest silence of a model's stream")
+    first_delta_timeout_s: float = Field(
+        default=30, gt=0, description="how long a provider that only keeps the connection alive may take to begin"
+    )
     approval_ttl_s: float = Field(default=300, gt=0, description="how long a parked write waits for the resident's yes")
     send_timeout_s: float = Field(default=10, gt=0, description="longest wait for a client that does not read")
     max_frame_bytes: int = Field(default=65536, ge=1024, description="largest frame a client may send; above it 1009")

@@ -92,6 +92,7 @@ class ToolResult:
     next page}, "notes": [text]}` (all but `ok` optional) or `{"ok": false, "error": ToolErrorCode, "message": text}`.
     In `data` an amount is `{"value": "356.20", "unit": "元"}`, a coded value with a known label is
     `{"value": "UNPAID", "label": "未缴"}`, an integer beyond 2^53 is a string, a date-time is RFC 3339.
+    `reconciled` (found, not_found, unknown) stands beside either where the outcome of a write was looked up afterwards.
     """
 
     content: Mapping[str, Any] = field(default_factory=dict)

@@ -30,8 +30,9 @@ _MAX_ANSWER_BYTES = 32 << 20
 class AnswerStream:
     """Reads one response. `read` gives what became ready; once `ended`, the last output was a `ModelEnd`.
 
-    Raises `ModelFailure` when the stream breaks, is silent for `delta_timeout_s`, or the deadline passes. Comments that
-    only keep the connection alive do not count as a delta; reasoning that is not shown does.
+    Raises `ModelFailure` when the stream breaks, is silent for `delta_timeout_s`, or the deadline passes. Reasoning is
+    no silence, though it is not shown. Comments that only keep the connection alive are none until the model began to
+    write, but for `first_delta_timeout_s` at most.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class AnswerStream:
         answer: Answer,
         deadline: Deadline,
         delta_timeout_s: float,
+        first_delta_timeout_s: float,
         scrub: Callable[[str], str],
     ) -> None:
         self._response = response
@@ -47,11 +49,11 @@ class AnswerStream:
         self._answer = answer
         self._deadline = deadline
         self._delta_timeout_s = delta_timeout_s
+        self._first_delta_timeout_s = first_delta_timeout_s
         self._scrub = scrub
         self._events: EventDecoder[Chunk] = EventDecoder(decode_chunk)
-        self._silent_s = (
-            0.0  # spent waiting here since the last chunk: a slow reader of ours is not the provider's silence
-        )
+        # Spent waiting here since the last chunk: a slow reader of ours is not the provider's silence.
+        self._silent_s = 0.0
         self._received = 0
         self._body_over = False
         self.ended = False
@@ -67,11 +69,13 @@ class AnswerStream:
         if self._events.done:
             return self._finish(chunks)
         text = self._add(chunks)
+        if self._answer.full:
+            return self._finish([], text)
         return [TextDelta(text)] if text else []
 
     async def close(self) -> None:
         """Give the connection back if the answer was read to its end, else drop it."""
-        if self.ended and not self._body_over:
+        if self.ended and not self._body_over and not self._answer.full:
             try:
                 async with asyncio.timeout(_DRAIN_S):
                     async for _ in self._bytes:
@@ -83,14 +87,15 @@ class AnswerStream:
     async def _next(self) -> bytes | None:
         """The next bytes; None at the end of the body, or once nothing more need be awaited."""
         loop = asyncio.get_running_loop()
-        patience_s = _AFTER_FINISH_S if self._answer.finished else self._delta_timeout_s
-        limit_s = min(patience_s - self._silent_s, self._deadline.remaining_s())
+        patience_s = self._patience_s()
+        limit_s = min(patience_s, self._deadline.remaining_s())
         began = loop.time()
         try:
             async with asyncio.timeout(max(0.0, limit_s)):
                 data = await anext(self._bytes, None)
         except TimeoutError:
-            broken = "the deadline passed" if self._deadline.passed else f"no delta for {patience_s:g} s"
+            silent_s = patience_s + self._silent_s
+            broken = "the deadline passed" if self._deadline.passed else f"no delta for {silent_s:g} s"
         except Exception as error:  # whatever the transport raises, the stream is broken
             broken = f"the stream broke: {type(error).__name__}: {error}"
         else:
@@ -104,6 +109,15 @@ class AnswerStream:
             return None
         raise ModelFailure(self._scrub(broken), retry=not self._deadline.passed)
 
+    def _patience_s(self) -> float:
+        """How long the next bytes may take."""
+        if self._answer.finished:
+            return _AFTER_FINISH_S - self._silent_s
+        if self._answer.begun:
+            return self._delta_timeout_s - self._silent_s
+        # A reasoning model may be silent for long before its first word: then any byte is a sign of life.
+        return min(self._delta_timeout_s, self._first_delta_timeout_s - self._silent_s)
+
     def _decode(self, decode: Callable[[], list[Chunk]]) -> list[Chunk]:
         try:
             return decode()
@@ -113,8 +127,8 @@ class AnswerStream:
     def _add(self, chunks: list[Chunk]) -> str:
         return self._judged(lambda: "".join([self._answer.add(chunk) for chunk in chunks]))
 
-    def _finish(self, chunks: list[Chunk]) -> list[ModelOutput]:
-        text = self._add(chunks)
+    def _finish(self, chunks: list[Chunk], text: str = "") -> list[ModelOutput]:
+        text += self._add(chunks)
         completion = self._judged(lambda: self._answer.end(marked=self._events.done))
         self.ended = True
         text += completion.text

@@ -9,10 +9,11 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from integrations.models.calls import CallAssembler, PartialCall, is_cut_off, is_object
+from integrations.models.calls import MAX_ARGUMENT_CHARS, CallAssembler, PartialCall, is_cut_off, is_object
 from integrations.models.chunks import Choice, Chunk, Delta, ProviderFault, fault_in, text_of
 from integrations.models.markup import VisibleText
 from schemas.model import ModelEnd
+from schemas.tokens import count_tokens, first_tokens
 from schemas.tool import ToolCall
 
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
@@ -39,7 +40,10 @@ _FAILED = frozenset({"error", "abort", "network_error", "insufficient_system_res
 
 _CALL_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _ALPHABET = string.ascii_letters + string.digits
-_MAX_TOKENS = 10**9
+# No model reads or writes more in one step; and nothing that was written has fewer tokens than an eighth of our count.
+_MAX_TOKENS = 10_000_000
+_FEWEST = 8
+_MAX_REASONING_CHARS = 100_000
 
 
 def new_call_id() -> str:
@@ -68,7 +72,9 @@ class Answer:
     """Takes chunks in order, gives visible text as it comes and the rest at the end.
 
     `tool_names`: the tools that were offered. `taken_ids`: call ids that the conversation already uses; `new_id` makes
-    one where the provider's own is missing, used, or not of a form that can be sent back.
+    one where the provider's own is missing, used, or not of a form that can be sent back. `asked_tokens`: our own count
+    of what was asked. An answer of more than `max_tokens` (our count of text, reasoning and calls; 0: no limit) is cut
+    there and ends with `length`. `keep_reasoning`: give the reasoning of an answer that has calls with its end.
     """
 
     def __init__(
@@ -76,6 +82,10 @@ class Answer:
         tool_names: Set[str] = frozenset(),
         taken_ids: Set[str] = frozenset(),
         new_id: Callable[[], str] = new_call_id,
+        *,
+        asked_tokens: int = 0,
+        max_tokens: int = 0,
+        keep_reasoning: bool = False,
     ) -> None:
         self._calls = CallAssembler(tool_names)
         self._visible = VisibleText()
@@ -86,6 +96,16 @@ class Answer:
         self._half = ""  # the first half of a surrogate pair whose other half comes with the next piece
         self._input_tokens = 0
         self._output_tokens = 0
+        self._asked_tokens = asked_tokens
+        self._max_tokens = max_tokens
+        self._counted = 0
+        self._reasoning: list[str] | None = [] if keep_reasoning else None
+        self.full = False
+
+    @property
+    def begun(self) -> bool:
+        """Did the model write anything yet, be it reasoning?"""
+        return self._counted > 0
 
     @property
     def finished(self) -> bool:
@@ -94,6 +114,8 @@ class Answer:
 
     def add(self, chunk: Chunk) -> str:
         """The text that may be shown now. Raises `Incomplete` for an error object or a finish reason that is one."""
+        if self.full:
+            return ""
         fault = fault_in(chunk)
         if fault is not None:
             raise Incomplete(fault.message, fault)
@@ -113,7 +135,10 @@ class Answer:
         if said != "content_filter":
             reason = "tool_calls" if calls else "length" if cut or said == "length" else "stop"
         text = self._visible.end(stopped=said != "length")
-        return Completion(text, calls, ModelEnd(reason, self._input_tokens, self._output_tokens))
+        reasoning = "".join(self._reasoning)[:_MAX_REASONING_CHARS] if self._reasoning and calls else ""
+        input_tokens = _plausible(self._input_tokens, self._asked_tokens)
+        output_tokens = _plausible(self._output_tokens, self._counted)
+        return Completion(text, calls, ModelEnd(reason, input_tokens, output_tokens, _without_halves(reasoning)))
 
     def _add_choice(self, choice: Choice, mended: bool) -> str:
         if self._choice is None:
@@ -126,13 +151,26 @@ class Answer:
         delta = choice.delta if isinstance(choice.delta, Delta) else choice.message
         if not isinstance(delta, Delta):
             return ""
-        self._calls.add(delta.tool_calls)
-        text = text_of(delta.content) or text_of(delta.refusal)
+        thought = text_of(delta.reasoning_content) or text_of(delta.reasoning)
+        if thought and self._reasoning is not None:
+            self._reasoning.append(thought)
+        self._counted += count_tokens(thought) + count_tokens(self._calls.add(delta.tool_calls))
+        text = self._within_limit(text_of(delta.content) or text_of(delta.refusal))
         if not text:
             return ""
         if mended or self._half:
             text = self._whole_pairs(text)
         return self._visible.feed(text)
+
+    def _within_limit(self, text: str) -> str:
+        """`text`, counted; cut where the answer is full, and then this is its end."""
+        counted = count_tokens(text)
+        if self._max_tokens and self._counted + counted > self._max_tokens:
+            self.full, self._finish = True, "length"
+            text = first_tokens(text, self._max_tokens - self._counted) if self._counted < self._max_tokens else ""
+            counted = count_tokens(text)
+        self._counted += counted
+        return text
 
     def _whole_pairs(self, text: str) -> str:
         text, self._half = self._half + text, ""
@@ -170,6 +208,8 @@ class Answer:
 
 def _arguments(call: PartialCall, *, cut_by_length: bool) -> str | None:
     """The arguments of a call, None if they are not all there. Text that is no JSON at all is the agent's to refuse."""
+    if call.too_long:
+        return _without_halves(call.arguments[: MAX_ARGUMENT_CHARS + 1])  # the toolset refuses it for its length
     text = call.arguments.strip()
     if text in ("", "null"):
         return None if cut_by_length else "{}"
@@ -183,6 +223,11 @@ def _without_halves(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _plausible(told: int, counted: int) -> int:
+    """The provider's count, or our own where that is missing or far below what there was."""
+    return told if told >= max(1, counted // _FEWEST) else counted
 
 
 def _count(value: Any) -> int:

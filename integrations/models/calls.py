@@ -15,11 +15,16 @@ import msgspec
 from integrations.models.chunks import CallDelta, FunctionDelta
 from schemas.jsontext import to_json
 
+# Longer arguments are refused as a whole (`integrations/toolset.py`): one character more is kept, so that they are.
+MAX_ARGUMENT_CHARS = 64 * 1024
+# More calls than any turn may make; further ones of the same answer are not kept.
+MAX_CALLS = 128
+
 
 class PartialCall:
-    """One call so far. `id` and `name` are empty until a piece had them."""
+    """One call so far. `id` and `name` are empty until a piece had them. `too_long`: the rest was not kept."""
 
-    __slots__ = ("_cumulative", "_parts", "_whole", "id", "index", "name")
+    __slots__ = ("_cumulative", "_parts", "_size", "_whole", "id", "index", "name", "too_long")
 
     def __init__(self, index: int | None) -> None:
         self.index = index
@@ -28,19 +33,26 @@ class PartialCall:
         self._parts: list[str] = []
         self._cumulative: str | None = None  # the newest piece, while each one repeats all before it
         self._whole: str | None = None  # arguments that came as an object
+        self._size = 0
+        self.too_long = False
 
-    def add(self, arguments: Any) -> None:
-        """A piece of the arguments: text to append, all of the text again, or an object."""
-        if arguments is None or arguments == "":
-            return
+    def add(self, arguments: Any) -> str:
+        """A piece of the arguments: text to append, all of the text again, or an object. Gives what was new of it."""
+        if arguments is None or arguments == "" or self.too_long:
+            return arguments if isinstance(arguments, str) else ""
         if not isinstance(arguments, str):
             self._whole = to_json(arguments)
-            return
+            self.too_long = len(self._whole) > MAX_ARGUMENT_CHARS
+            return self._whole
         if self._parts and arguments.startswith("{") and arguments == self.arguments and is_object(arguments):
-            return  # sent once more, on the finish chunk for one
+            return ""  # sent once more, on the finish chunk for one
         repeats = self._cumulative is not None and arguments.startswith(self._cumulative)
+        known = len(self._cumulative or "") if repeats else 0
         self._cumulative = arguments if repeats or not self._parts else None
         self._parts.append(arguments)
+        self._size = len(arguments) if repeats else self._size + len(arguments)
+        self.too_long = self._size > MAX_ARGUMENT_CHARS
+        return arguments[known:]
 
     @property
     def arguments(self) -> str:
@@ -49,6 +61,8 @@ class PartialCall:
         if self._whole is not None:
             return self._whole
         joined = "".join(self._parts)
+        if joined.startswith("{}") and is_object(joined[2:]):
+            return joined[2:]  # some relays begin with the empty input of another protocol
         if len(self._parts) > 1 and self._cumulative is not None and not is_object(joined):
             return self._cumulative
         return joined
@@ -66,13 +80,14 @@ class CallAssembler:
         self._tool_names = tool_names
         self.calls: list[PartialCall] = []
 
-    def add(self, deltas: list[CallDelta | None] | CallDelta | str | None) -> None:
-        """The `tool_calls` of one chunk."""
+    def add(self, deltas: list[CallDelta | None] | CallDelta | str | None) -> str:
+        """The `tool_calls` of one chunk. Gives the text that was new in them, for counting."""
         if isinstance(deltas, CallDelta):
             deltas = [deltas]
         if not isinstance(deltas, list):
-            return
+            return ""
         touched: list[PartialCall] = []
+        new: list[str] = []
         for delta in deltas:
             if delta is None:
                 continue
@@ -81,13 +96,16 @@ class CallAssembler:
             call = self._find(index, call_id)
             # Two named entries of one list are two calls, whatever their index says.
             if call is None or (call in touched and name) or not self._continues(call, index, call_id, function):
+                if len(self.calls) >= MAX_CALLS:
+                    break
                 call = PartialCall(index)
                 self.calls.append(call)
             touched.append(call)
             call.id = call.id or call_id
             if not call.name or call.name not in self._tool_names:
                 call.name = name if not call.name or call.name == name else call.name + name
-            call.add(function.arguments)
+            new += (name, call.add(function.arguments))
+        return "".join(new)
 
     def _find(self, index: int | None, call_id: str) -> PartialCall | None:
         """The call that this piece may belong to: the last one of its index, of its id, or the last one at all."""

@@ -1,7 +1,7 @@
 """One decoded event of a chat-completions stream, as loosely typed as providers are. Next: `assemble.py`.
 
 Fields that providers fill with surprising kinds are `Any` and looked at where they are used, so that one odd field does
-not lose the rest of its chunk; fields that nobody here reads (`logprobs`, `reasoning_content` ...) are skipped unread.
+not lose the rest of its chunk; fields that nobody here reads (`logprobs`, `system_fingerprint` ...) are skipped unread.
 """
 
 from __future__ import annotations
@@ -32,10 +32,15 @@ class CallDelta(msgspec.Struct):
 
 
 class Delta(msgspec.Struct):
-    """A piece of the message, or (under `message`) the whole of it. `content` is text or a list of parts."""
+    """A piece of the message, or (under `message`) the whole of it. `content` is text or a list of parts.
+
+    Reasoning has one of two names and is never shown; it is a sign of life, it costs tokens, and some want it back.
+    """
 
     content: Any = None
     refusal: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
     tool_calls: list[CallDelta | None] | CallDelta | str | None = None
 
 

@@ -1,14 +1,15 @@
 """Any OpenAI-compatible provider behind the agent's `Model` port: request and retries. Next: `answer_stream.py`.
 
-The SDK makes the request; its answer is read as raw bytes and decoded here, because the SDK's typed stream costs about
-300 µs of CPU per delta and cannot take what many providers send. A retry is made only before the first text was
-yielded, so nothing that a resident saw is ever started again.
+The SDK makes the request over its aiohttp transport; the answer is read as raw bytes and decoded here, because the
+SDK's typed stream costs several times the CPU and cannot take what many providers send (docs/adr/0010). A retry is made
+only before the first text was yielded, so nothing that a resident saw is ever started again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import math
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,8 @@ import tenacity
 from integrations.models.answer_stream import AnswerStream, ModelOutput
 from integrations.models.assemble import Answer, new_call_id
 from integrations.models.failure import ModelFailure, from_sdk, scrubber
-from integrations.models.wire import ToolEncoder, call_ids, wire_messages
+from integrations.models.habits import Body, Habits
+from integrations.models.wire import call_ids, message_tokens
 from schemas.deadline import Deadline
 from schemas.errors import ConfigurationError, ModelInterrupted, ModelUnavailable
 from schemas.model import ModelRequest
@@ -35,9 +37,12 @@ class OpenAIChat:
     """A chat model of an OpenAI-compatible provider (chat completions, streamed, with tools).
 
     `base_url` may have a path; None is OpenAI's own. `delta_timeout_s`: the longest silence before and between deltas.
-    `connect_timeout_s`: per attempt. `attempts`: how often a request is made at most, before any text was yielded.
-    `new_id` makes the id of a tool call whose own cannot be used. Raises `ConfigurationError` for a key or an address
-    that cannot be one. The key appears in no repr, log line or exception.
+    `first_delta_timeout_s`: how long a provider that only keeps the connection alive may take to begin.
+    `connect_timeout_s`: per attempt, from the name's address to the last handshake. `attempts`: how often a request is
+    made at most, before any text was yielded, and `patience_s`: how long after the first one another is begun.
+    `echo_reasoning`: send the reasoning that led to a call back with it. `new_id` makes the id of a tool call whose own
+    cannot be used. Raises `ConfigurationError` for a key or an address that cannot be one. The key appears in no repr,
+    log line or exception.
     """
 
     def __init__(
@@ -47,8 +52,11 @@ class OpenAIChat:
         model: str,
         base_url: str | None = None,
         delta_timeout_s: float = 15.0,
+        first_delta_timeout_s: float = 30.0,
         connect_timeout_s: float = 2.0,
         attempts: int = 4,
+        patience_s: float = math.inf,
+        echo_reasoning: bool = False,
         new_id: Callable[[], str] = new_call_id,
     ) -> None:
         key = api_key.strip()
@@ -57,24 +65,26 @@ class OpenAIChat:
         self._model = model
         self._base_url = _address(base_url)
         self._delta_timeout_s = delta_timeout_s
+        self._first_delta_timeout_s = first_delta_timeout_s
         self._attempts = attempts
+        self._patience_s = patience_s
         self._new_id = new_id
         self._scrub = scrubber(key)
-        self._tools = ToolEncoder()
-        self._include_usage = True
+        self._habits = Habits(echo_reasoning=echo_reasoning)
         self._alarmed = False
         self._client = openai.AsyncOpenAI(
             api_key=key or "none",  # local servers want none, the SDK wants one
             admin_api_key="",  # given, so that the SDK does not look into the environment; the same below
             base_url=self._base_url,
             max_retries=0,
-            http_client=httpx2.AsyncClient(
+            default_headers={"Accept-Encoding": "identity"},  # events that are compressed come late, or as a bomb
+            http_client=openai.DefaultAioHttpClient(
                 trust_env=False,
                 follow_redirects=False,
-                timeout=httpx2.Timeout(connect=connect_timeout_s, read=None, write=10.0, pool=10.0),
-                limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30.0),
+                limits=httpx2.Limits(max_connections=1000, keepalive_expiry=30.0),
             ),
-            timeout=httpx2.Timeout(connect=connect_timeout_s, read=None, write=10.0, pool=10.0),
+            # In this transport `pool` is all of getting a connection: a free place, the name's address, the handshakes.
+            timeout=httpx2.Timeout(connect=connect_timeout_s, read=None, write=10.0, pool=connect_timeout_s),
         )
         self._client.organization = None
         self._client.project = None
@@ -82,7 +92,7 @@ class OpenAIChat:
     def __repr__(self) -> str:
         return f"OpenAIChat(model={self._model!r}, base_url={self._scrub(self._base_url)!r})"
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelOutput]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelOutput, None]:
         """One step's answer: `TextDelta`s as text arrives, whole `ToolCall`s, `ModelEnd` last.
 
         Raises `ModelUnavailable`, or `ModelInterrupted` if text was already yielded. Calls are yielded only when the
@@ -97,6 +107,7 @@ class OpenAIChat:
                     shown = shown or isinstance(output, TextDelta)
                     yield output
                 if answer.ended:
+                    self._alarmed = False
                     break
                 outputs = await answer.read()
         except ModelFailure as failure:
@@ -115,7 +126,12 @@ class OpenAIChat:
         deadline = request.deadline
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            return state.attempt_number >= self._attempts or state.upcoming_sleep >= deadline.remaining_s()
+            spent_s = (state.seconds_since_start or 0.0) + state.upcoming_sleep
+            return (
+                state.attempt_number >= self._attempts
+                or spent_s >= self._patience_s
+                or state.upcoming_sleep >= deadline.remaining_s()
+            )
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, ModelFailure) and error.retry),
@@ -129,15 +145,18 @@ class OpenAIChat:
 
     async def _attempt(self, request: ModelRequest) -> tuple[AnswerStream, list[ModelOutput]]:
         """One request, read until there is something to yield."""
-        body = {"model": self._model, "messages": wire_messages(request.messages), "stream": True}
-        if request.tools:
-            body["tools"] = self._tools.encode(request.tools)
-        answer = Answer({spec.name for spec in request.tools}, call_ids(request.messages), self._new_id)
-        try:
-            response = await self._open(body, request.deadline)
-        except _UsageRefused:
-            response = await self._open(body, request.deadline)
-        stream = AnswerStream(response, answer, request.deadline, self._delta_timeout_s, self._scrub)
+        answer = Answer(
+            {spec.name for spec in request.tools},
+            call_ids(request.messages),
+            self._new_id,
+            asked_tokens=message_tokens(request.messages) + self._habits.tool_tokens(request),
+            max_tokens=request.max_output_tokens,
+            keep_reasoning=self._habits.echo_reasoning,
+        )
+        response = await self._open(request)
+        stream = AnswerStream(
+            response, answer, request.deadline, self._delta_timeout_s, self._first_delta_timeout_s, self._scrub
+        )
         outputs: list[ModelOutput] = []
         try:
             while not outputs and not stream.ended:
@@ -147,22 +166,28 @@ class OpenAIChat:
             raise
         return stream, outputs
 
-    async def _open(self, body: dict[str, Any], deadline: Deadline) -> openai.AsyncAPIResponse[Any]:
-        """The response once its headers are there. Raises `ModelFailure`."""
-        sent = body | {"stream_options": {"include_usage": True}} if self._include_usage else body
+    async def _open(self, request: ModelRequest) -> openai.AsyncAPIResponse[Any]:
+        """The response once its headers are there, in the form that this provider takes. Raises `ModelFailure`."""
+        while True:
+            body = self._habits.body(self._model, request)
+            try:
+                return await self._send(body, request.deadline)
+            except ModelFailure as failure:
+                if failure.refused or not self._habits.learn(failure.reason, body):
+                    raise
+                _log.info("model_asked_otherwise", model=self._model, host=self._host, reason=failure.reason)
+
+    async def _send(self, body: Body, deadline: Deadline) -> openai.AsyncAPIResponse[Any]:
         try:
             async with asyncio.timeout(min(self._delta_timeout_s, deadline.remaining_s())):
                 # `extra_body` goes out as it is; the SDK's own parameters are copied field by field first.
                 return await self._client.chat.completions.with_streaming_response.create(
-                    model=self._model, messages=[], stream=True, extra_body=sent
+                    model=self._model, messages=[], stream=True, extra_body=body
                 ).__aenter__()
         except openai.OpenAIError as error:
             failure = from_sdk(error, self._scrub)
         except TimeoutError:
             failure = ModelFailure(f"no answer from {self._host} in time", retry=True)
-        if self._include_usage and not failure.retry and "stream_options" in failure.reason:
-            self._include_usage = False
-            raise _UsageRefused(failure.reason)
         # outside of the handler: the SDK's exception, which holds the request, must not be this one's context
         raise failure
 
@@ -189,10 +214,6 @@ class OpenAIChat:
             _log.critical("model_refused_the_key", hint="check the API key, its quota and its permissions", **fields)
         else:
             _log.warning("model_interrupted" if shown else "model_unavailable", **fields)
-
-
-class _UsageRefused(ModelFailure):
-    """The provider does not know `stream_options`: asked again without, now and from now on."""
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

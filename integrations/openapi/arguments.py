@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.openapi.bodies import Choice, offered
+from integrations.openapi.bodies import Choice, Kind, offered
+from integrations.openapi.closed import close_objects
 from integrations.openapi.definitions import MAX_FAN_OUT, fan_out, inline_single
 from integrations.openapi.model import Argument, Operation, Parameter, RequestBody, Schema, ToolOptions
 from integrations.openapi.names import argument_names
@@ -26,6 +27,13 @@ RESERVED_HEADERS = frozenset({
     "x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-real-ip", "x-rewrite-url",
 })  # fmt: skip
 _WHOLE = "body"
+# What a body without a schema takes (§4.8.14: anything): in JSON an object or a list, in a form an object.
+_ANY: dict[Kind, dict[str, Any]] = {
+    "json": {"type": ["object", "array"]},
+    "urlencoded": {"type": "object"},
+    "multipart": {"type": "object"},
+    "text": {"type": "string"},
+}
 _TYPING = frozenset({"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf", "not", "if"})
 
 
@@ -117,7 +125,7 @@ def _whole(choice: Choice, body: RequestBody) -> _Item:
     if choice.kind == "binary":
         schema = {"type": "string", "format": "binary"}
     elif schema is True or (isinstance(schema, Mapping) and not schema.keys() - {"$defs"}):
-        schema = {"type": "object"} if choice.kind != "text" else {"type": "string"}
+        schema = _ANY[choice.kind]
     text = clean(body.description)
     return _Item(
         Argument("body", _WHOLE, ""), schema, body.required, text, defs, files=choice.kind in ("binary", "multipart")
@@ -211,6 +219,7 @@ def _render(items: dict[str, _Item], detail: Detail) -> tuple[dict[str, Any], bo
     parameters["additionalProperties"] = False
     if shared:
         parameters["$defs"] = shared
+    close_objects(parameters)
     return parameters, cut
 
 

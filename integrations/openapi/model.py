@@ -25,7 +25,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """OpenAPI 3.1 §4.8.12, whatever version the document was. `media_type` is set for a content-typed parameter."""
+    """OpenAPI 3.1 §4.8.12, whatever version the document was. `media_type` is set for a content-typed parameter.
+
+    `inner` are the delimiters of lists inside a list, from the outside in (Swagger 2.0 §Items Object).
+    """
 
     name: str
     location: Literal["path", "query", "header", "cookie"]
@@ -36,17 +39,19 @@ class Parameter:
     allow_reserved: bool = False
     media_type: str | None = None
     description: str = ""
+    inner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """OpenAPI 3.1 §4.8.15."""
+    """OpenAPI 3.1 §4.8.15; `inner` as in `Parameter`."""
 
     content_type: str | None = None
     style: str | None = None
     explode: bool | None = None
     allow_reserved: bool = False
     headers: Mapping[str, Any] = field(default_factory=dict)
+    inner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ _COLLECTIONS = {
     "pipes": ("pipeDelimited", False),
     "multi": ("form", True),
 }
+# §Items Object: inside a list `multi` is not allowed.
+_INNER = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
+_MAX_INNER = 8
 _NOT_SCHEMA = frozenset({"name", "in", "required", "description", "collectionFormat", "allowEmptyValue", "schema",
                          "allowMultiple", "style", "explode"})  # fmt: skip
 
@@ -73,6 +76,7 @@ class Swagger2:
             style=style,
             explode=explode,
             description=str(raw.get("description") or ""),
+            inner=_inner(raw),
         )
 
     def _schema(self, raw: Mapping[str, Any], at: str, name: str) -> Any:
@@ -134,7 +138,7 @@ class Swagger2:
                 has_file = has_file or schema.get("format") == "binary"
                 if schema.get("type") == "array":
                     style, explode = _style(raw, "query")
-                    encoding[name] = Encoding(style=style, explode=explode)
+                    encoding[name] = Encoding(style=style, explode=explode, inner=_inner(raw))
             properties[name] = schema
             if raw.get("required") is True:
                 required.append(name)
@@ -192,3 +196,13 @@ def _style(raw: Mapping[str, Any], location: str) -> tuple[str, bool]:
     if location == "cookie":
         return "form", False
     return style, explode
+
+
+def _inner(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """The delimiters of lists inside the list, from the outside in: csv unless said otherwise."""
+    found: list[str] = []
+    items = raw.get("items")
+    while isinstance(items, Mapping) and items.get("type") == "array" and len(found) < _MAX_INNER:
+        found.append(_INNER.get(str(items.get("collectionFormat", "csv")), ","))
+        items = items.get("items")
+    return tuple(found)

@@ -7,6 +7,7 @@ NaN, no duplicate names.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ import jsonschema_rs
 
 from integrations.openapi.bodies import choose, offered
 from integrations.openapi.model import Tool
+from integrations.openapi.project import INTEGER_TEXT
 from schemas.errors import ArgumentsInvalid
 from schemas.jsontext import to_json
 
@@ -32,6 +34,7 @@ _EXAMPLES = {
     "ipv4": "192.0.2.1",
     "ipv6": "2001:db8::1",
 }
+_HALF = "The arguments contain half of a surrogate pair; send whole characters."
 _TYPE_EXAMPLES = {"string": '"text"', "integer": "1", "number": "1.5", "boolean": "true", "array": "[]", "object": "{}"}
 
 
@@ -63,8 +66,26 @@ class Validator:
         known = self._compiled.get(id(tool))
         if known is None:
             # The tool is kept beside its validator, so that its id cannot come to mean another one.
-            known = self._compiled[id(tool)] = (tool, compile_schema(tool.parameters))
+            known = self._compiled[id(tool)] = (tool, compile_schema(_with_integers(tool.parameters)))
         return known[1]
+
+
+def _with_integers(schema: Any) -> Any:
+    """The schema with integers accepted where a long id is shown as a text of digits: our decoder keeps every digit,
+    and `upstream/declared.py` gives either form its declared type."""
+    if isinstance(schema, list):
+        return [_with_integers(member) for member in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    found = {key: _with_integers(value) for key, value in schema.items()}
+    kinds = schema.get("type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if schema.get("pattern") == INTEGER_TEXT and "string" in kinds and "integer" not in kinds:
+        found["type"] = [*kinds, "integer"]
+        if isinstance(schema.get("enum"), list):
+            texts = [text for text in schema["enum"] if isinstance(text, str)]
+            found["enum"] = [*schema["enum"], *(int(text) for text in texts if re.fullmatch(r"-?[0-9]{1,100}", text))]
+    return found
 
 
 def validate_arguments(tool: Tool, arguments_json: str) -> dict[str, Any]:
@@ -88,7 +109,11 @@ def compile_schema(schema: Mapping[str, Any] | bool) -> jsonschema_rs.Draft20201
 
 def decode(arguments_json: str, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """A JSON object out of a model's text; an empty text is an empty object."""
-    if len(arguments_json.encode("utf-8", "surrogatepass")) > max_bytes:
+    try:
+        size = len(arguments_json.encode())
+    except UnicodeEncodeError as error:
+        raise ArgumentsInvalid(_HALF) from error
+    if size > max_bytes:
         raise ArgumentsInvalid(f"The arguments are larger than {max_bytes} bytes; send less at once.")
     if not arguments_json.strip():
         return {}
@@ -113,7 +138,7 @@ def _no_surrogates(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError as error:
-        raise ArgumentsInvalid("The arguments contain half of a surrogate pair; send whole characters.") from error
+        raise ArgumentsInvalid(_HALF) from error
 
 
 def _no_constant(name: str) -> Any:
@@ -193,7 +218,8 @@ def _sentence(error: jsonschema_rs.ValidationError, tool: Tool) -> str:
         return f"{subject} is {given}; it must be one of {_shown(kind.options)}."
     if isinstance(kind, kinds.Type):
         types = " or ".join(kind.types)
-        return f"{subject} is {given}; it must be of type {types}, such as {_TYPE_EXAMPLES.get(kind.types[0], 'null')}."
+        example = _TYPE_EXAMPLES.get("integer" if "integer" in kind.types else kind.types[0], "null")
+        return f"{subject} is {given}; it must be of type {types}, such as {example}."
     if isinstance(kind, kinds.Format):
         return f"{subject} is {given}; it must be a {kind.format}, such as {_EXAMPLES.get(kind.format, '')!r}."
     if isinstance(kind, kinds.Pattern):

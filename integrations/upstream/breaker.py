@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from integrations.upstream.config import Breaker as BreakerSettings
+from integrations.upstream.config_calls import Breaker as BreakerSettings
 from schemas.tool import Effect
 
 State = Literal["closed", "open", "half_open"]

@@ -30,12 +30,13 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be sent to whom. `keyed`: an idempotency key is among the headers."""
+    """What is to be sent to whom. `keyed`: an idempotency key is among the headers. `subject`: who asks, if known."""
 
     target: Target
     built: BuiltRequest
     arguments: Mapping[str, Any]
     keyed: bool = False
+    subject: str | None = None
 
 
 class Calls:
@@ -51,7 +52,7 @@ class Calls:
         started = self._clock()
         answer = await self._send(order, credential, deadline)
         if isinstance(answer, Answer):
-            result = result_of(answer, order.target, order.arguments, locale)
+            result = result_of(answer, order.target, order.arguments, locale, order.subject)
         else:
             result = failure_result(order.target, locale, answer[0])
         scrubber = Scrubber(credential, fixed_keys(order.target.upstream.settings))
@@ -59,8 +60,8 @@ class Calls:
         self._report(order, answer, result.error or "ok", started)
         return result
 
-    async def read(self, order: Order, credential: Credential, deadline: Deadline) -> Read | Failure:
-        """The answer's payload as it is, for the identity; what is read of it never leaves this side unshaped."""
+    async def read(self, order: Order, credential: Credential | None, deadline: Deadline) -> Read | Failure:
+        """The answer's payload as it is, for the gateway's own questions; none of it leaves this side unshaped."""
         started = self._clock()
         answer = await self._send(order, credential, deadline)
         read = read_answer(answer, order.target) if isinstance(answer, Answer) else answer[0]

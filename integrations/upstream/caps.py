@@ -43,7 +43,18 @@ def fit(data: Any, rows_path: str | None, max_chars: int) -> Fitted:
         if len(to_json(fewer)) <= max_chars:
             return Fitted(fewer, None if items is None else min(limit, len(items)), cut_text=True)
     # Thousands of keys: no structure is left that would fit, so the beginning of the text stands for it.
-    return Fitted(to_json(data)[: max_chars // 2], None if items is None else len(items), cut_text=True)
+    start = beginning(to_json(data), max_chars)
+    return Fitted(start, None if items is None else len(items), cut_text=True)
+
+
+def beginning(text: str, max_chars: int) -> str:
+    """The longest beginning of a text that has at most `max_chars` as JSON, where quotes and controls grow."""
+    text = text[:max_chars]
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if len(to_json(text[:middle])) <= max_chars else (low, middle - 1)
+    return text[:low]
 
 
 def shorten_texts(value: Any, limit: int) -> Any:

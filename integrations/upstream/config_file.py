@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from integrations.upstream.config import UpstreamsFile
 from schemas.errors import ConfigurationError
@@ -20,6 +21,15 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}")
 # `${NAME}` inside `{...}` is no plain YAML scalar: while parsing, two private characters round a number stand for it.
 _HELD = re.compile("\ue000([0-9]+)\ue001")
 _MAX_NODES = 100_000
+_KINDS = {
+    "list": "a list such as [a, b]",
+    "dict": "a mapping such as {key: value}",
+    "model": "a mapping such as {key: value}",
+    "string": "a text (in quotes if it looks like a number)",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,11 @@ class LoadedFile:
 
     def mistake(self, message: str, *where: str | int) -> ConfigurationError:
         """An error about the key at `where` (or its nearest parent that is written in the file)."""
-        return ConfigurationError(message, file=str(self.file), line=_line(self.lines, where))
+        return ConfigurationError(message, file=str(self.file), line=self.line(*where))
+
+    def line(self, *where: str | int) -> int:
+        """The line of the key at `where`, or of its nearest parent that is written in the file."""
+        return _line(self.lines, where)
 
 
 def load_file(path: Path, environment: Mapping[str, str]) -> LoadedFile:
@@ -131,7 +145,7 @@ class _Reader:
 
 def _first_mistake(path: Path, error: ValidationError, lines: Mapping[Where, int]) -> ConfigurationError:
     """The most telling of pydantic's errors: an unknown key first, then the one deepest in the file."""
-    found = []
+    found: list[tuple[bool, int, Where, ErrorDetails]] = []
     for detail in error.errors(include_url=False, include_input=False):
         where = _written(detail["loc"], lines)
         unknown = detail["type"] == "unknown_key"
@@ -139,12 +153,29 @@ def _first_mistake(path: Path, error: ValidationError, lines: Mapping[Where, int
             where = (*where, str(detail["ctx"]["key"]))
         found.append((not unknown, -len(where), where, detail))
     _, _, where, detail = min(found, key=lambda item: item[:2])
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "missing":
-        message = f"the key {detail['loc'][-1]} is missing"
     at = ".".join(str(part) for part in where)
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 and detail["type"] != "unknown_key" else ""
+    others = len({other for _, _, other, _ in found if other != where[: len(other)]})
+    more = f" (and {others} more)" if others and detail["type"] != "unknown_key" else ""
+    message = _said([other for _, _, place, other in found if place == where])
     return ConfigurationError(f"{at or 'the file'}: {message}{more}", file=str(path), line=_line(lines, where))
+
+
+def _said(details: list[ErrorDetails]) -> str:
+    """What is wrong at one place. The branches of a union each say what they expect: any of it would do."""
+    first = details[0]
+    if first["type"] == "missing":
+        return f"the key {first['loc'][-1]} is missing"
+    expected = dict.fromkeys(found for detail in details if (found := _expected(detail)))
+    if expected:
+        return f"{' or '.join(expected)} is expected"
+    return first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
+
+
+def _expected(detail: ErrorDetails) -> str:
+    kind = detail["type"].partition("_")[0]
+    if detail["type"] == "literal_error":
+        return str(detail["ctx"]["expected"])
+    return _KINDS.get(kind, "") if detail["type"].endswith(("_type", "_parsing")) else ""
 
 
 def _written(location: tuple[str | int, ...], lines: Mapping[Where, int]) -> Where:

@@ -23,12 +23,13 @@ _MAX_DIGITS = 100
 
 
 def coerce(value: Any, schema: Schema, defs: Mapping[str, Any] | None = None, depth: int = 0) -> Any:
-    """`value` with texts of digits made integers where the schema has integers and no strings there; without members
-    that are only read; a file as text where the schema encodes bytes as text (`contentEncoding`)."""
+    """`value` with texts of digits made integers where the schema has integers and no strings there, integers made
+    texts where it has nothing but strings; without members that are only read; a file as text where the schema encodes
+    bytes as text (`contentEncoding`)."""
     if isinstance(schema, bool) or depth > _MAX_DEPTH:
         return value
     defs = schema.get("$defs", defs or {}) if defs is None else defs
-    if isinstance(value, (str, Decimal, float)):
+    if isinstance(value, (str, Decimal, float, int)) and not isinstance(value, bool):
         return _integer(value, schema, defs)
     if is_marked(value):
         how = keyword(schema, defs, "contentEncoding")
@@ -48,6 +49,8 @@ def coerce(value: Any, schema: Schema, defs: Mapping[str, Any] | None = None, de
 
 def _integer(value: Any, schema: Schema, defs: Mapping[str, Any]) -> Any:
     kinds = set(_kinds(schema, defs, 0))
+    if isinstance(value, int):
+        return str(value) if kinds and kinds <= {"string", "null"} else value
     if isinstance(value, str):
         fits = "integer" in kinds and "string" not in kinds and len(value) <= _MAX_DIGITS
         return int(value) if fits and _INTEGER.fullmatch(value) else value

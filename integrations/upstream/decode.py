@@ -17,6 +17,7 @@ from integrations.upstream.config import TextEncoding
 Kind = Literal["empty", "json", "text", "html", "binary", "broken"]
 
 MAX_EXACT = 2**53
+_MAX_MEDIA_TYPE = 100
 # What a `charset` may name, and what it is read as: gb18030 contains gbk and gb2312.
 _CHARSETS = {
     "utf-8": "utf-8",
@@ -49,12 +50,12 @@ class Decoded:
 def decode(answer: Answer, encoding: TextEncoding) -> Decoded:
     """What the answer's body is. Never raises: what cannot be read is `broken`."""
     declared, _, parameters = answer.headers.get("content-type", "").partition(";")
-    media_type = declared.strip().lower()
+    media_type = declared.strip().lower()[:_MAX_MEDIA_TYPE]
     size = len(answer.body)
-    if not _TEXTUAL.fullmatch(media_type):
-        return Decoded("binary", media_type=media_type, size=size)
     if not answer.body.strip():
         return Decoded("empty", media_type=media_type)
+    if not _TEXTUAL.fullmatch(media_type):
+        return Decoded("binary", media_type=media_type, size=size)
     text, replaced = _text(answer.body, _charset(parameters), encoding)
     if "\x00" in text[:1000]:
         return Decoded("binary", media_type=media_type or "application/octet-stream", size=size)
@@ -109,6 +110,6 @@ def _text(body: bytes, charset: str | None, encoding: TextEncoding) -> tuple[str
     for name in candidates:
         try:
             return body.decode(name), False
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):
             continue
     return body.decode("utf-8", "replace"), True

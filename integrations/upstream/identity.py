@@ -1,6 +1,7 @@
 """Who a credential is: asks the identity operation once a minute at most and remembers; `toolset.py` asks here.
 
-Answers are kept in memory only, under a keyed digest of the token.
+Answers are kept in memory only, under a keyed digest of the token. Where upstreams.yaml names keys instead of an
+operation, `jwt_keys.py` verifies the token each time, and nobody is asked.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from integrations.upstream.config import IdentitySettings
 from integrations.upstream.decode import MAX_EXACT
 from integrations.upstream.failures import Failure
 from integrations.upstream.fields import MISSING, look_up
+from integrations.upstream.jwt_keys import JwtKeys
 from integrations.upstream.request import build_request
 from integrations.upstream.response import Read
 from integrations.upstream.target import Target
@@ -54,7 +56,10 @@ class _Kept:
 
 
 class Identities:
-    """The answers of the identity operation, per credential. `target` is None where no identity is configured."""
+    """The answers of the identity operation, per credential, or what verified tokens say where there are `keys`.
+
+    Both `target` and `keys` are None where no identity is configured.
+    """
 
     def __init__(
         self,
@@ -63,8 +68,9 @@ class Identities:
         calls: Calls,
         key: bytes,
         clock: Callable[[], float] = time.monotonic,
+        keys: JwtKeys | None = None,
     ) -> None:
-        self._settings, self._target, self._calls = settings, target, calls
+        self._settings, self._target, self._calls, self._keys = settings, target, calls, keys
         self._key, self._clock = key, clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Known]] = {}
@@ -79,16 +85,18 @@ class Identities:
 
     def remembered(self, credential: Credential) -> Known | None:
         """A fresh answer without asking, or None."""
+        if self._keys is not None:
+            return self._verified(self._keys, credential)
         kept = self._kept.get(self.owner_key(credential))
         return kept.known if kept is not None and self._clock() < kept.until else None
 
     async def of(self, credential: Credential, deadline: Deadline) -> Known:
         """Who this is. At most one question per credential is under way; it outlives a caller who leaves."""
-        if self._target is None or self._settings is None:
-            return Known("unknown")
         remembered = self.remembered(credential)
         if remembered is not None:
             return remembered
+        if self._target is None or self._settings is None:
+            return Known("unknown")
         key = self.owner_key(credential)
         task = self._asking.get(key)
         if task is None:
@@ -129,10 +137,20 @@ class Identities:
             read = Failure("unavailable")
         return self._keep(key, self._understood(read))
 
+    def _verified(self, keys: JwtKeys, credential: Credential) -> Known:
+        """What the token itself says. One that is not verified, or names nobody, is refused: a login is needed."""
+        claims = keys.claims(credential.reveal())
+        known = self._said(claims) if claims is not None else Known("refused")
+        return known if known.state == "verified" else Known("refused")
+
     def _understood(self, read: Read | Failure) -> Known:
         if isinstance(read, Failure):
             return Known("refused" if read.code == "login_required" else "unknown")
-        settings, payload = self._settings, read.opened.payload
+        return self._said(read.opened.payload)
+
+    def _said(self, payload: Any) -> Known:
+        """Subject and fields of an answer, or of a token's claims; unknown without a subject."""
+        settings = self._settings
         if settings is None:
             return Known("unknown")
         subject = _scalar(look_up(payload, settings.subject))

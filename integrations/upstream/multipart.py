@@ -15,7 +15,7 @@ from integrations.openapi.bodies import Choice, is_file
 from integrations.openapi.model import Encoding, Schema
 from integrations.upstream.declared import encoded_text, keyword
 from integrations.upstream.files import DEFAULT_TYPE, File, as_file
-from integrations.upstream.styles import form_pairs, items, scalar
+from integrations.upstream.styles import form_pairs, items, joined_inside, scalar
 from schemas.errors import RequestRefused
 from schemas.jsontext import to_json, whole_characters
 
@@ -32,7 +32,7 @@ class Field:
 
     name: str
     value: Any
-    encoding: Encoding | None
+    encoding: Encoding
     schema: Schema
     defs: Mapping[str, Any]
 
@@ -41,7 +41,7 @@ class Field:
         """§4.8.15.1.2: `style`, `explode` or `allowReserved` said explicitly: then the query's rules hold, and
         `contentType` is ignored."""
         encoding = self.encoding
-        if encoding is None or (encoding.style is None and encoding.explode is None and not encoding.allow_reserved):
+        if encoding.style is None and encoding.explode is None and not encoding.allow_reserved:
             return None
         style = encoding.style or "form"
         explode = encoding.explode if encoding.explode is not None else style == "form"
@@ -49,8 +49,7 @@ class Field:
 
     @property
     def media_types(self) -> list[str]:
-        listed = (self.encoding.content_type or "") if self.encoding is not None else ""
-        return [name.strip() for name in listed.split(",") if name.strip()]
+        return [name.strip() for name in (self.encoding.content_type or "").split(",") if name.strip()]
 
 
 def fields_of(choice: Choice, value: Any) -> list[Field]:
@@ -60,11 +59,13 @@ def fields_of(choice: Choice, value: Any) -> list[Field]:
     shape, encoding = choice.shape, choice.media_type.encoding
     properties = shape.properties if shape is not None else {}
     defs = shape.defs if shape is not None else {}
-    return [
-        Field(str(name), member, encoding.get(str(name)), properties.get(str(name), True), defs)
-        for name, member in value.items()
-        if member is not None
-    ]
+    found: list[Field] = []
+    for name, member in value.items():
+        if member is not None:
+            own = encoding.get(str(name), _NO_ENCODING)
+            schema = properties.get(str(name), True)
+            found.append(Field(str(name), joined_inside(member, own.inner), own, schema, defs))
+    return found
 
 
 def is_json(media_type: str) -> bool:
@@ -162,7 +163,7 @@ def _head(name: str, media_type: str, field: Field, filename: str | None = None)
         lines[0] += f'; filename="{_quoted(filename)}"'
     if media_type:
         lines.append(f"Content-Type: {media_type}")
-    lines += [f"{header}: {value}" for header, value in _constants(field.encoding or _NO_ENCODING)]
+    lines += [f"{header}: {value}" for header, value in _constants(field.encoding)]
     if any(_CONTROL.search(line) for line in lines):
         raise RequestRefused(f"A header of the part `{name}` has control characters.")
     return "\r\n".join(lines).encode("utf-8", "replace")

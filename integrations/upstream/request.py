@@ -25,6 +25,7 @@ from integrations.upstream.styles import (
     encode,
     header_text,
     header_value,
+    joined_inside,
     query_pairs,
     spread_names,
 )
@@ -140,7 +141,7 @@ def _query(tool: Tool, values: Mapping[_Key, Any], names: Names) -> list[str]:
             text = encode(_content(parameter, value), allow_reserved=parameter.allow_reserved)
             own_pairs = [f"{encode(parameter.name)}={text}"]
         else:
-            typed = coerce(value, parameter.schema)
+            typed = joined_inside(coerce(value, parameter.schema), parameter.inner)
             style, explode = parameter.style, parameter.explode
             check_spread(spread_names(parameter.name, typed, style, explode), parameter.name, own | fixed_names)
             own_pairs = query_pairs(parameter.name, typed, style, explode, allow_reserved=parameter.allow_reserved)
@@ -165,7 +166,7 @@ def _headers(operation: Operation, values: Mapping[_Key, Any]) -> list[tuple[str
         value = values.get(("header", parameter.name))
         if parameter.location != "header" or value is None:
             continue
-        typed = coerce(value, parameter.schema)
+        typed = joined_inside(coerce(value, parameter.schema), parameter.inner)
         text: str | None
         if parameter.media_type is None:
             text = header_value(typed, parameter.style, parameter.explode)

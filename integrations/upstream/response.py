@@ -1,4 +1,4 @@
-"""An answer → the tool result that any model gets: decode → status → envelope → rows → shape → caps; then `scrub.py`.
+"""An answer → the tool result that any model gets: decode → status → envelope → `present.py`; then `scrub.py`.
 
 The JSON form is that of `schemas/tool.py` (ToolResult).
 """
@@ -6,20 +6,27 @@ The JSON form is that of `schemas/tool.py` (ToolResult).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from integrations.upstream import caps, failures
+import structlog
+
+from integrations.upstream import failures
 from integrations.upstream.answer import Answer
+from integrations.upstream.caps import beginning
 from integrations.upstream.decode import Decoded, decode
+from integrations.upstream.differs import differences
 from integrations.upstream.envelope import Opened, open_envelope
 from integrations.upstream.failures import Failure
-from integrations.upstream.rows import cut_lists, find_rows, next_page, replaced
-from integrations.upstream.shape import Shaper, TooDeep
+from integrations.upstream.present import Presented, Read, present, present_details
+from integrations.upstream.shape import TooDeep
 from integrations.upstream.target import Target
 from schemas.messages import text
 from schemas.tool import ToolErrorCode, ToolResult
 from schemas.turn import Locale
+
+__all__ = ["Read", "failure_result", "read_answer", "result_of"]
+
+_log = structlog.get_logger()
 
 _SENTENCES: dict[ToolErrorCode, str] = {
     "login_required": "tool.login_required",
@@ -35,18 +42,12 @@ _SENTENCES: dict[ToolErrorCode, str] = {
     "unknown_outcome": "tool.unknown_outcome",
     "business": "tool.refused",
 }
+# Differences that are told of one operation; after so many its document is known to be wrong.
+_MAX_TOLD = 20
 # Statuses that say "done" by themselves; 200 round an envelope does not.
 _DONE = frozenset({201, 202, 204, 205})
 # Headers that are never part of a result, whatever a document declares.
 _PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "www-authenticate", "proxy-authenticate", "cookie"})
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """An answer that was understood: its whole JSON body (None for other kinds) and what was in the envelope."""
-
-    decoded: Decoded
-    opened: Opened
 
 
 def failure_result(target: Target, locale: Locale, failure: Failure, details: Any = None) -> ToolResult:
@@ -94,48 +95,52 @@ def read_answer(answer: Answer, target: Target) -> Read | Failure:
     return failure or Read(decoded, opened)
 
 
-def result_of(answer: Answer, target: Target, arguments: Mapping[str, Any], locale: Locale) -> ToolResult:
-    """The tool result of an answer to `target` called with `arguments`. Never raises."""
-    read = read_answer(answer, target)
+def result_of(
+    answer: Answer, target: Target, arguments: Mapping[str, Any], locale: Locale, subject: str | None = None
+) -> ToolResult:
+    """The tool result of an answer to `target` called with `arguments` by `subject`. Never raises.
+
+    Whatever the answer is, the result is bounded: by `response.max_chars`, and by a few thousand characters beside it.
+    """
     try:
-        if isinstance(read, Failure):
-            return _failed(read, target, locale)
-        return _succeeded(read, answer, target, arguments, locale)
+        read = read_answer(answer, target)
+    except RecursionError:
+        read = Failure("unknown_outcome" if target.tool.effect == "write" else "bad_upstream_response")
+    if isinstance(read, Failure):
+        return _failed(read, target, locale, subject)
+    try:
+        return _succeeded(read, answer, target, arguments, locale, subject)
     except (TooDeep, RecursionError):
+        if target.tool.effect == "write":  # it said that it was done; only what it said beside that is beyond us
+            return ToolResult({"ok": True, "notes": [text("note.unverified", locale)]})
         return failure_result(target, locale, Failure("bad_upstream_response"))
 
 
-def _failed(failure: Failure, target: Target, locale: Locale) -> ToolResult:
-    shaper = _shaper(target, locale, "")
-    details, _ = cut_lists(failure.details, 10)
-    details = shaper.shape(details, "")
-    if set(details) == {"error"} and isinstance(details["error"], Mapping):
-        details = details["error"]
-    return failure_result(target, locale, failure, caps.shorten_texts(details, 200))
+def _failed(failure: Failure, target: Target, locale: Locale, subject: str | None) -> ToolResult:
+    try:
+        details = present_details(failure.details, target, locale, subject)
+    except (TooDeep, RecursionError):
+        details = None
+    return failure_result(target, locale, failure, details)
 
 
-def _succeeded(read: Read, answer: Answer, target: Target, arguments: Mapping[str, Any], locale: Locale) -> ToolResult:
-    decoded, opened = read.decoded, read.opened
+def _succeeded(
+    read: Read, answer: Answer, target: Target, arguments: Mapping[str, Any], locale: Locale, subject: str | None
+) -> ToolResult:
     content: dict[str, Any] = {"ok": True}
     notes: list[str] = []
-    if decoded.kind == "json" and opened.verdict == "ok" and opened.payload is not None:
-        _fill(content, notes, read, target, arguments, locale)
-    elif decoded.kind == "text":
-        limit = target.upstream.settings.response.max_chars
-        content["data"] = decoded.value[:limit]
-        if len(decoded.value) > limit:
-            notes.append(text("note.cut_text", locale))
-    elif decoded.kind == "binary":
-        size = answer.headers.get("content-length", "") if answer.oversized else str(decoded.size)
-        content["data"] = {"type": decoded.media_type, "size": int(size) if size.isdigit() else None}
-        notes.append(text("note.file", locale, type=decoded.media_type, size=size or "?"))
-    elif decoded.kind == "broken":
-        notes.append(text("note.unverified", locale))
-    elif decoded.kind == "empty" and target.tool.effect == "read" and answer.status not in _DONE:
-        notes.append(text("note.no_answer", locale, upstream=target.upstream.title(locale)))
+    if read.decoded.kind == "json" and read.opened.verdict == "ok" and read.opened.payload is not None:
+        _report_differences(target, read, answer)
+        presented = present(read, target, arguments, locale, subject)
+        _report_withheld(target, presented)
+        if presented is None and target.tool.effect == "read":
+            sentence = text("tool.withheld", locale, upstream=target.upstream.title(locale))
+            return ToolResult.failure("forbidden", sentence)
+        content |= presented.content if presented is not None else {}
+        notes += presented.notes if presented is not None else [text("note.withheld", locale, count=1)]
     else:
-        notes.append(text("note.empty", locale))
-    if decoded.replaced:
+        _fill_without_json(content, notes, read.decoded, answer, target, locale)
+    if read.decoded.replaced:
         notes.append(text("note.replaced", locale))
     headers = _declared_headers(answer, target)
     if headers:
@@ -145,44 +150,47 @@ def _succeeded(read: Read, answer: Answer, target: Target, arguments: Mapping[st
     return ToolResult(content)
 
 
-def _fill(
-    content: dict[str, Any],
-    notes: list[str],
-    read: Read,
-    target: Target,
-    arguments: Mapping[str, Any],
-    locale: Locale,
+def _fill_without_json(
+    content: dict[str, Any], notes: list[str], decoded: Decoded, answer: Answer, target: Target, locale: Locale
 ) -> None:
-    """Data, labels, shown, total, next and notes of a JSON payload."""
-    settings, opened = target.upstream.settings, read.opened
-    payload = opened.payload
-    rows = find_rows(read.decoded.value, opened, settings.paging)
-    if rows is not None:
-        payload = replaced(payload, rows.path, rows.items[: settings.response.max_rows])
-    payload, inner_cuts = cut_lists(payload, settings.response.max_rows)
-    shaper = _shaper(target, locale, opened.prefix)
-    data = shaper.shape(payload, opened.prefix)
-    fitted = caps.fit(data, rows.path if rows else None, settings.response.max_chars)
-    content["data"] = fitted.data
-    if shaper.labels:
-        content["labels"] = shaper.labels
-    if inner_cuts:
-        notes.append(text("note.cut_lists", locale, count=inner_cuts))
-    if rows is not None:
-        shown = fitted.rows if fitted.rows is not None else min(rows.fetched, settings.response.max_rows)
-        total = max(rows.total if rows.total is not None else rows.fetched, shown)
-        content["shown"], content["total"] = shown, total
-        if shown < total:
-            notes.append(text("note.truncated", locale, shown=shown, total=total))
-        following = next_page(target.tool, arguments, settings.paging, rows, shown, opened.payload)
-        if following is not None:
-            content["next"] = following
-    if fitted.cut_text:
-        notes.append(text("note.cut_text", locale))
+    """Text, a reference to a file, or nothing but a note."""
+    if decoded.kind == "text":
+        content["data"] = beginning(decoded.value, target.upstream.settings.response.max_chars)
+        if len(content["data"]) < len(decoded.value):
+            notes.append(text("note.cut_text", locale))
+    elif decoded.kind == "binary":
+        size = decoded.size if not answer.oversized else _length(answer.headers.get("content-length", ""))
+        content["data"] = {"type": decoded.media_type, "size": size}
+        notes.append(text("note.file", locale, type=decoded.media_type, size="?" if size is None else size))
+    elif decoded.kind == "broken":
+        notes.append(text("note.unverified", locale))
+    elif decoded.kind == "empty" and target.tool.effect == "read" and answer.status not in _DONE:
+        notes.append(text("note.no_answer", locale, upstream=target.upstream.title(locale)))
+    else:
+        notes.append(text("note.empty", locale))
 
 
-def _shaper(target: Target, locale: Locale, prefix: str) -> Shaper:
-    return Shaper(target.settings, target.labels, target.upstream.dates, locale, prefix)
+def _length(said: str) -> int | None:
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 16 else None
+
+
+def _report_differences(target: Target, read: Read, answer: Answer) -> None:
+    """A55: an answer that only differs from its schema is a note for the operator, the first time that it does."""
+    if len(target.told) >= _MAX_TOLD:
+        return
+    found = differences(read.decoded.value, target.tool.operation, answer.status)
+    new = [one for one in found if one not in target.told]
+    if new:
+        target.told.update(new)
+        upstream, operation = target.upstream.name, target.operation_name
+        _log.warning("answer_differs", upstream=upstream, operation=operation, differences=new)
+
+
+def _report_withheld(target: Target, presented: Presented | None) -> None:
+    """A56: told to the operator without a word of the content."""
+    count = 1 if presented is None else presented.withheld
+    if count:
+        _log.warning("record_withheld", upstream=target.upstream.name, operation=target.operation_name, count=count)
 
 
 def _judges(target: Target) -> bool:

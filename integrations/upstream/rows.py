@@ -25,6 +25,8 @@ _TOTALS = (
     "pagination.total",
 )
 _MIN_PAGE = 5
+# A cursor comes back in every request for a next page; a longer one is no cursor.
+_MAX_CURSOR = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ def next_page(
     if shown == rows.fetched:
         for key in _next_names(payload):
             wire = key[4:5].lower() + key[5:]
-            if wire in names:
+            value = payload[key]
+            if wire in names and isinstance(value, int | str) and len(str(value)) <= _MAX_CURSOR:
                 return {**arguments, names[wire]: payload[key]}
     size = _named(names, paging.size, _SIZES)
     page = _named(names, paging.page, _PAGES)

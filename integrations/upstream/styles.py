@@ -9,7 +9,7 @@ Lone surrogates, which no UTF-8 has, become U+FFFD.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -67,6 +67,19 @@ def members(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def items(value: list[Any]) -> list[Any]:
     return [item for item in value if item is not None]
+
+
+def joined_inside(value: Any, inner: Sequence[str]) -> Any:
+    """`value` with the lists inside its list as texts (Swagger 2.0 §Items Object `collectionFormat`)."""
+    if not inner or not isinstance(value, list):
+        return value
+
+    def text(item: Any, delimiters: Sequence[str]) -> Any:
+        if not isinstance(item, list) or not delimiters:
+            return item
+        return delimiters[0].join(scalar(text(part, delimiters[1:])) for part in items(item))
+
+    return [text(item, inner) for item in value]
 
 
 def path_value(name: str, value: Any, style: str, explode: bool) -> str:

@@ -52,6 +52,11 @@ class Target:
         """What the document calls the fields of the answer."""
         return response_labels(self.tool.operation)
 
+    @cached_property
+    def told(self) -> set[str]:
+        """What was already told to the operator of this operation's answers (`differs.py`): once is enough."""
+        return set()
+
     @property
     def operation_name(self) -> str:
         """For logs: the operationId, or "METHOD /path"."""

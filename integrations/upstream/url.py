@@ -14,7 +14,7 @@ from integrations.openapi.model import Operation, Parameter
 from integrations.openapi.paths import TEMPLATE, literal, server_path
 from integrations.upstream.declared import coerce
 from integrations.upstream.multipart import is_json
-from integrations.upstream.styles import content_text, encode, path_value, scalar
+from integrations.upstream.styles import content_text, encode, joined_inside, path_value, scalar
 from schemas.errors import RequestRefused
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -93,7 +93,7 @@ def _value(parameter: Parameter | None, name: str, values: Mapping[tuple[str, st
     value = values.get(("path", name))
     if parameter is None or value is None:
         raise RequestRefused(f"The path needs a value for {name!r}.")
-    value = coerce(value, parameter.schema)
+    value = joined_inside(coerce(value, parameter.schema), parameter.inner)
     for text in _texts(value):
         if _CONTROL.search(text):
             raise RequestRefused(f"The value of {name!r} has control characters.")
@@ -131,5 +131,6 @@ def _check(url: str, origin: str, prefix: str, template: str) -> None:
     if not re.fullmatch(pattern, parsed.path):
         raise RequestRefused("The request would leave the operation's path.")
     for segment in parsed.path.split("/"):
-        if unquote(segment).partition(";")[0] in (".", ".."):
+        # Once more decoded, as some servers do: `.` of a style or a literal and a value together make one, too.
+        if _DOTS.search(unquote(segment)) or _DOTS.search(unquote(unquote(segment))):
             raise RequestRefused("The path would contain a dot segment.")

@@ -23,8 +23,8 @@ from schemas.turn import Locale, TextDelta, TurnEvent
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
-# A piece of a model's step: text, a tool call, an error to raise, something to wait for.
-Piece = str | ToolCall | Exception | asyncio.Event
+# A piece of a model's step: text, a tool call, how it ends, an error to raise, something to wait for.
+Piece = str | ToolCall | ModelEnd | Exception | asyncio.Event
 Step = Sequence[Piece] | Callable[[ModelRequest], Sequence[Piece]]
 
 
@@ -50,7 +50,8 @@ class StoppedClock:
 
 
 class ScriptedModel:
-    """Plays one step of its script per call; after the script it says "end". `requests` is what it was asked."""
+    """Plays one step of its script per call; after the script it says "end". `requests` is what it was asked. A step
+    ends as its `ModelEnd` says, if it has one."""
 
     def __init__(self, *steps: Step) -> None:
         self._steps = list(steps)
@@ -60,6 +61,7 @@ class ScriptedModel:
         self.requests.append(request)
         step = self._steps.pop(0) if self._steps else ["end"]
         called = False
+        end: ModelEnd | None = None
         for piece in step(request) if callable(step) else step:
             match piece:
                 case str():
@@ -71,7 +73,9 @@ class ScriptedModel:
                     await piece.wait()
                 case Exception():
                     raise piece
-        yield ModelEnd("tool_calls" if called else "stop", input_tokens=10, output_tokens=3)
+                case ModelEnd():
+                    end = piece
+        yield end or ModelEnd("tool_calls" if called else "stop", input_tokens=10, output_tokens=3)
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -82,12 +86,15 @@ Answer = ToolResult | Callable[[PreparedCall], Awaitable[ToolResult]]
 
 @dataclass
 class FakeTool:
-    """One tool. `refusal` is what `prepare` answers, `result` what `call` does; `version` goes into the digest."""
+    """One tool. `refusal` is what `prepare` answers, `result` what `call` does; `version` goes into the digest; `about`
+    is its description (else "does NAME")."""
 
     effect: str = "read"
     result: Answer = field(default_factory=lambda: ToolResult({"ok": True, "data": {"n": 1}}))
     refusal: ToolResult | None = None
     version: int = 1
+    about: str = ""
+    public: bool = False
 
 
 @dataclass(eq=False)
@@ -111,7 +118,19 @@ class FakeToolset:
     __hash__ = None  # type: ignore[assignment]
 
     def specs(self) -> Sequence[ToolSpec]:
-        return [ToolSpec(name, f"does {name}", {"type": "object"}) for name in self.tools]
+        return [
+            ToolSpec(name, tool.about or f"does {name}", {"type": "object"}, public=tool.public)
+            for name, tool in self.tools.items()
+        ]
+
+    def find(self, words: Sequence[str], limit: int) -> Sequence[ToolSpec]:
+        """Those whose names stand among the words, in the order in which they stand there."""
+        specs = {spec.name: spec for spec in self.specs()}
+        said = dict.fromkeys(word for text in words for word in text.split())
+        return [specs[word] for word in said if word in specs][:limit]
+
+    def overview(self, limit: int) -> Sequence[ToolSpec]:
+        return self.specs()[:limit]
 
     async def caller(self, deadline: Deadline) -> Caller:
         if self.caller_gate is not None:

@@ -25,7 +25,7 @@ WRITING = frozenset({"create", "pay", "cancel", "change", "rate", "extend"})
 @dataclass(frozen=True, slots=True)
 class Tool:
     """One tool. `verbs` are the classes of its own summary, `write` whether it changes anything, as far as can
-    be told.
+    be told. `own_verb` are the terms of its verb where that is of no class (archive, 归档).
     """
 
     spec: ToolSpec
@@ -35,6 +35,7 @@ class Tool:
     checks: Mapping[tuple[Path, int], Any]
     check: Any
     verbs: frozenset[str]
+    own_verb: frozenset[str]
     write: bool
     reports: bool
     records: bool
@@ -94,6 +95,7 @@ def compile_tool(spec: ToolSpec) -> Tool:
         checks={(s.path, id(s)): _validator(s.schema) for s in slots if s.kind != "opaque"},
         check=_validator(spec.parameters),
         verbs=verbs,
+        own_verb=_own_verb(zh, en, spec),
         write=spec.effect == "write" or bool(verbs & WRITING),
         reports=bool(REPORT.search(f"{body} {' '.join(e for e, _ in examples)}")),
         records="lookup" in verbs and bool(RECORDS.search(summary)),
@@ -130,6 +132,17 @@ def verb_classes(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:
     if found:
         return frozenset(found)
     return frozenset({"create" if spec.effect == "write" else "lookup"})
+
+
+def _own_verb(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:
+    """A write's summary begins with its verb: an English word, a pair of Chinese characters."""
+    if spec.effect != "write":
+        return frozenset()
+    first = re.match(r"[A-Za-z]{3,}", en)
+    begins = [first[0]] if first and not any(p.search(first[0]) for p in VERBS.values()) else []
+    if is_chinese(zh[:1]) and not any(VERBS[name].search(_title(zh)) for name in WRITING):
+        begins.append(zh[:2])
+    return frozenset(term for text in begins for term in terms(text) if len(term) > 1)
 
 
 def compile_tools(specs: Sequence[ToolSpec]) -> tuple[Tool, ...]:

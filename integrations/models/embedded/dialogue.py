@@ -55,6 +55,7 @@ class Dialogue:
         self.state = State()
         self._ranked: dict[str, list[Ranked]] = {}
         self._turns = list(history.turns)[-REPLAYED:]
+        self._places = catalogue.places({called.name for turn in history.turns for called in turn.calls})
 
     def replay(self) -> Reply:
         """The reply to the last sentence, all before it being taken as they went."""
@@ -100,7 +101,7 @@ class Dialogue:
 
     def _rank(self, text: str) -> list[Ranked]:
         if text not in self._ranked:
-            self._ranked[text] = rank(self.catalogue, text, self._scene(text))
+            self._ranked[text] = rank(self.catalogue, text, self._scene(text), self._places)
         return self._ranked[text]
 
     # -- one sentence ---------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from integrations.models.embedded.catalogue import Tool, compile_tools
@@ -49,6 +49,9 @@ _PAST = re.compile(
 
 # How many tools stand behind each one that was chosen from them.
 _UNSEEN = 10
+# What the first place in a choice is worth, the second half of it, the third a third.
+_FIRST = 4.0
+_NOWHERE: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,15 @@ class Catalogue:
         self._spread = Counter(term for tool in self.tools for term in tool.terms)
         self._all_text = canonical(" ".join(spec.description for spec in specs))
 
+    def places(self, called: Collection[str]) -> Mapping[str, float]:
+        """What the place of each tool in a choice says for it: the search has read all tools, these are its best, best
+        first. `called` are those that are offered because the conversation has called them; they count as the second.
+        """
+        if not self.partial:
+            return {}
+        chosen = [tool.name for tool in self.tools if tool.name not in called]
+        return dict.fromkeys(called, _FIRST / 2) | {name: _FIRST / (1 + place) for place, name in enumerate(chosen)}
+
     def rarity(self, term: str) -> float:
         """Inverse document frequency, never negative; a term that no tool has is the rarest."""
         spread, count = self._spread.get(term, 0), len(self.tools) + self._unseen
@@ -105,11 +117,12 @@ def verbs_of(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def rank(catalogue: Catalogue, text: str, scene: Scene) -> list[Ranked]:
-    """All tools, best first; ties keep the order of the tools."""
+def rank(catalogue: Catalogue, text: str, scene: Scene, places: Mapping[str, float] = _NOWHERE) -> list[Ranked]:
+    """All tools, best first; ties keep the order of the tools. `places` orders them too; no score is higher for it."""
     query = terms(_unread(text, scene), query=True)
     total = sum(weight * catalogue.rarity(term) for term, weight in query.items()) or 1.0
     verbs, plain = verbs_of(text), canonical(text)
+    said = frozenset(terms(text)) if verbs <= {"create"} else frozenset()
     extracted = [extract(tool, scene, {}) for tool in catalogue.tools]
     ids = {c.value.upper() for c in scene.spans.codes if any(_takes(t, c.value) for t in catalogue.tools)}
     ranked = []
@@ -122,8 +135,14 @@ def rank(catalogue: Catalogue, text: str, scene: Scene) -> list[Ranked]:
         covered = sum(weight * catalogue.rarity(term) for term, weight in query.items() if term in tool.terms) / total
         likeness = _likeness(tool, plain, query, catalogue)
         left = missing(tool, {path: f.value for path, f in found.items()})
-        allowed = _allowed(tool, verbs, text, found, left, likeness)
-        score = matched + 3.5 * max(0.0, likeness - 0.35) + _evidence(tool, found, text) + _by_verb(tool, verbs, text)
+        own = bool(tool.own_verb & said)
+        allowed = own or _allowed(tool, verbs, text, found, left, likeness)
+        score = (
+            matched
+            + 3.5 * max(0.0, likeness - 0.35)
+            + _evidence(tool, found, text)
+            + (2.0 if own else _by_verb(tool, verbs, text))
+        )
         score -= (0.9 if not tool.write else 0.15) * len(left)
         score -= 2.0 * sum(1 for code in ids if code not in {str(f.value).upper() for f in found.values()})
         if scene.spans.plates and not any(f.value == scene.spans.plates[-1].value for f in found.values()):
@@ -131,7 +150,7 @@ def rank(catalogue: Catalogue, text: str, scene: Scene) -> list[Ranked]:
         if scene.spans.emails and not any(f.value == scene.spans.emails[-1].value for f in found.values()):
             score -= 1.2
         ranked.append(Ranked(tool, score, max(covered, likeness), found, allowed, likeness))
-    return sorted(ranked, key=lambda r: -r.score)
+    return sorted(ranked, key=lambda r: -r.score - places.get(r.tool.name, 0.0))
 
 
 def _unread(text: str, scene: Scene) -> str:

@@ -239,15 +239,28 @@ def _place(slot: Slot, asking: Asking) -> Found | None:
     return Found(value, min(p.start for p in places), max(p.end for p in places))
 
 
+_VALUE = re.compile(r"(?:是|为|写|填|[：:])?\s*([^，,。；;！!？?\s]{2,60})")
+
+
 def _text(slot: Slot, asking: Asking) -> Found | None:
     """Words behind the slot's own label: "抬头北京晨光公司"."""
     label = slot.zh
     text = asking.spans.text
     for size in range(len(label), 1, -1):
-        core = label[-size:]
-        match = re.search(rf"{re.escape(core)}(?:是|为|写|填|[：:])?\s*([^，,。；;！!？?\s]{{2,60}})", text)
-        if match and HAN.search(core) and not re.match(r"的|了|吗|呢|一下|是什么", match[1]):
+        match = _behind(label[-size:], text)
+        if match and not re.match(r"的|了|吗|呢|一下|是什么", match[1]):
             return Found(match[1], match.start(1), match.end(1))
+    return None
+
+
+def _behind(label: str, text: str) -> re.Match[str] | None:
+    """What follows a Chinese label. Found without a pattern of the label's own: a catalogue has hundreds of them."""
+    at = text.find(label) if HAN.search(label) else -1
+    while at >= 0:
+        match = _VALUE.match(text, at + len(label))
+        if match:
+            return match
+        at = text.find(label, at + 1)
     return None
 
 

@@ -200,12 +200,13 @@ async def test_a_model_that_says_nothing_is_asked_once_more() -> None:
     assert len(model.requests) == 2
 
 
-async def test_a_model_that_stays_silent_ends_with_a_sentence() -> None:
-    """No turn ends without a word to the resident."""
+async def test_a_model_that_stays_silent_ends_with_a_sentence_and_an_error() -> None:
+    """F44: asked once more and no oftener; no turn ends without a word to the resident."""
     model = ScriptedModel([], [])
     events = await Talk().say("x", model, FakeToolset())
     assert "usable answer" in spoken(events)
-    assert isinstance(events[-1], TurnEnded)
+    assert events[-1] == TurnFailed("model_unavailable")
+    assert len(model.requests) == 2
 
 
 @pytest.mark.parametrize(("other", "outcome"), [("login_required", "login_required"), (None, "success")])

@@ -423,3 +423,48 @@ def test_upstreams_yaml_settles_advice() -> None:
     """Where the file says effect, unit or description, the document need not."""
     found = [line for line in lines(run("check", "--json")) if line.get("kind") == "advice"]
     assert not [line for line in found if line["rule"] in ("money", "effect")]
+
+
+def _hooks(*parameters: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    body = {"content": {"application/json": {"schema": {"type": "object", "properties": properties}}}}
+    operation = {"operationId": "addHook", "summary": "Add", "parameters": list(parameters), "requestBody": body, **OK}
+    return {"openapi": "3.0.3", "info": {"title": "H", "version": "1"}, "paths": {"/hooks": {"post": operation}}}
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        (_hooks({"name": "target", "in": "query", "schema": {"type": "string", "format": "uri"}}), "target"),
+        (_hooks(callbackUrl={"type": "string"}), "callbackUrl"),
+        (_hooks(server_host={"type": "string"}), "server_host"),
+        (_hooks(images={"type": "array", "items": {"type": "string", "format": "url"}}), "images"),
+        (_hooks(deep={"type": "object", "properties": {"redirect_uri": {"type": "string"}}}), "redirect_uri"),
+        (_hooks(hostess={"type": "string"}, curl={"type": "string"}, url={"type": "integer"}), None),
+        (_hooks(server={"type": "string", "enum": ["a", "b"]}), None),
+    ],
+)
+def test_arguments_that_are_addresses_are_flagged(tmp_path: Path, document: Any, named: str | None) -> None:
+    """A33: by format or by name, at any depth; what is only a choice or a number is none."""
+    path = tmp_path / "hooks.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    found = [line for line in lines(run("check", path, "--json")) if line.get("rule") == "addresses"]
+    assert [line["text"].partition(": ")[2].partition(";")[0] for line in found] == ([named] if named else [])
+    assert all(line["operation"] == "POST /hooks" for line in found)
+
+
+def test_a_hidden_address_is_not_flagged(tmp_path: Path) -> None:
+    """A33: what the model does not see cannot be given by it."""
+    (tmp_path / "hooks.json").write_text(json.dumps(_hooks(callbackUrl={"type": "string"})), encoding="utf-8")
+    entry = "{document: hooks.json, base_url: http://h, hide: [callbackUrl]}"
+    (tmp_path / "upstreams.yaml").write_text(f"upstreams:\n  hooks: {entry}\n", encoding="utf-8")
+    cli = typer.Typer()
+    document_commands(cli, lambda: load_catalogue(tmp_path / "upstreams.yaml", {}))
+    done = CliRunner().invoke(cli, ["check", "--json"])
+    assert [line for line in lines(done) if line.get("rule") == "addresses"] == []
+
+
+def test_the_schema_of_the_file_is_printed_alone() -> None:
+    """`check --schema` needs neither documents nor a catalogue."""
+    done = run("check", "--schema")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["properties"].keys() == {"identity", "upstreams"}

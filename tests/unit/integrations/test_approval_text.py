@@ -181,5 +181,5 @@ def test_a_binding_that_no_operation_declares_is_told(tmp_path: Path) -> None:
     """A misspelt one would leave the parameter to the model."""
     catalogue = write_catalogue(tmp_path, "http://127.0.0.1:1", "    bind: {query.sise: 3, query.page: 1}\n")
     assert [note.reason for note in catalogue.notes if "bind" in note.reason] == [
-        "bind: no operation declares query.sise"
+        "line 6: bind: no operation declares query.sise"
     ]

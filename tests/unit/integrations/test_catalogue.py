@@ -85,13 +85,18 @@ def test_a_name_that_does_not_exist_is_a_mistake_with_its_line(
     assert caught.value.line == line
 
 
-def test_keys_without_effect_so_far_are_noted(tmp_path: Path) -> None:
-    """Nothing is ignored in silence."""
-    more = "    owner: userId\n"
-    more += "    operations: {makeThing: {reconcile: {operation: listThings}}}\n"
-    notes = write_catalogue(tmp_path, "http://h", more).notes
-    reasons = " ".join(note.reason for note in notes if "not effective yet" in note.reason)
-    assert all(key in reasons for key in ("owner", "reconcile"))
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("    networks: [10.0.0.0/33]\n", "write CIDRs"),
+        ("    networks: [10.0.0.1/8]\n", "write CIDRs"),
+        ("    networks: [10.0.0.0/8]\n    proxy: http://p:3128\n", "exclude each other"),
+    ],
+)
+def test_networks_that_cannot_be_checked_are_a_mistake(tmp_path: Path, more: str, said: str) -> None:
+    """A CIDR that is none, and a proxy, which would look up the address where it cannot be checked."""
+    with pytest.raises(ConfigurationError, match=said):
+        write_catalogue(tmp_path, "http://h", more)
 
 
 def test_more_operations_than_allowed_are_reported(tmp_path: Path) -> None:
@@ -120,3 +125,103 @@ def test_a_document_s_extension_may_only_make_stricter(tmp_path: Path) -> None:
     more = "    operations: {makeThing: {confirm: from the file}}\n"
     catalogue = write_catalogue(tmp_path, "http://h", more, document={**DOCUMENT, "paths": paths})
     assert catalogue.tools["makeThing"].settings.confirm == "from the file"
+
+
+def _reasons(folder: Path, more: str, head: str = "", document: Any = None) -> list[str]:
+    notes = write_catalogue(folder, "http://h", more, head, document).reports["things"]
+    return [note.reason for note in notes if note.action == "noticed"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("    bind: {query.tenant: 7}\n", "line 6: bind: no operation declares query.tenant"),
+        ("    hide: [since, pgae]\n", "line 6: hide: no operation has pgae — did you mean page?"),
+        ('    drop:\n      - whoAmI\n      - "*export*"\n', "line 8: drop: *export* names no operation"),
+    ],
+)
+def test_what_has_no_effect_is_noticed_with_its_line(tmp_path: Path, more: str, said: str) -> None:
+    """Bound and hidden names and globs that nothing answers to do no harm and are said."""
+    assert said in _reasons(tmp_path, more)
+
+
+def _described(rows: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(json.dumps(DOCUMENT))
+    content = {"application/json": {"schema": {"type": "object", "properties": {"code": {"type": "integer"}, **rows}}}}
+    document["paths"]["/things"]["get"]["responses"]["200"]["content"] = content
+    return document
+
+
+ROW = {"type": "object", "properties": {"payAmount": {"type": "number"}, "state": {"type": "string"}}}
+DESCRIBED = _described({"data": {"type": "object", "properties": {"rows": {"type": "array", "items": ROW}}}})
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ('money: {"data.rows[].payAmuont": yuan}', "did you mean data.rows[].payAmount?"),
+        ('money: {"data.row[].payAmount": yuan}', "did you mean data.rows[].payAmount?"),
+        ("enums: {stat: {a: b}}", "no answer has the field stat"),
+        ("labels: {payAmounts: Fee}", "no answer has the field payAmounts"),
+        ("dates: {data.expireAt: epoch_ms}", "no answer has the field data.expireAt"),
+    ],
+)
+def test_a_field_that_no_answer_has_is_noticed(tmp_path: Path, said: str, hint: str) -> None:
+    """Paths in money, enums, labels and dates are compared with the response schemas, with line and nearest field."""
+    reasons = _reasons(tmp_path, f"    operations:\n      listThings:\n        {said}\n", document=DESCRIBED)
+    (reason,) = [reason for reason in reasons if "no answer has the field" in reason]
+    assert reason.startswith("line 8: ")
+    assert hint in reason
+
+
+@pytest.mark.parametrize("path", ["data.rows[].payAmount", "rows[].payAmount", "payAmount", "state", "data.rows[]"])
+def test_a_field_that_an_answer_has_is_not_noticed(tmp_path: Path, path: str) -> None:
+    """From the body, from the payload, or as a bare name."""
+    more = f"    operations: {{listThings: {{labels: {{{json.dumps(path)}: x}}}}}}\n"
+    assert _reasons(tmp_path, more, document=DESCRIBED) == []
+
+
+@pytest.mark.parametrize("inside", [{"data": {"type": "object"}}, {"data": {}}])
+def test_a_field_below_an_undescribed_object_is_not_judged(tmp_path: Path, inside: Any) -> None:
+    """Legacy documents leave rows open: anything may stand there."""
+    more = '    operations: {listThings: {money: {"data.rows[].pay": yuan, pay: yuan, "rows[].pay": yuan}}}\n'
+    assert _reasons(tmp_path, more, document=_described(inside)) == []
+
+
+def test_an_owner_that_no_answer_has_is_noticed(tmp_path: Path) -> None:
+    """`owner` protects nothing where no described answer has the field; without `identity:` it is a mistake."""
+    document = _described({"userId": {"type": "string"}})
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"] = document["paths"]["/things"]["get"]["responses"]
+    said = "line 7: owner: no answer has the field userid"
+    assert said in _reasons(tmp_path, "    owner: userid\n", IDENTITY, document)
+    assert _reasons(tmp_path, "    owner: userId\n", IDENTITY, document) == []
+    with pytest.raises(ConfigurationError, match="owner needs `identity:`"):
+        write_catalogue(tmp_path, "http://h", "    owner: userId\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("{operation: listThngs, match: {name: name}}", "did you mean listThings?"),
+        ("{operation: makeThing, match: {name: name}}", "makeThing writes; name a read"),
+        ("{operation: listThings, match: {name: nam}}", "makeThing has no argument nam — did you mean name?"),
+        ("{operation: getThing, match: {name: name}}", "getThing needs its argument id"),
+    ],
+)
+def test_a_reconcile_that_cannot_work_is_a_mistake_with_its_line(tmp_path: Path, said: str, hint: str) -> None:
+    """The read exists, reads, and gets what it needs; the write has the arguments that are matched."""
+    with pytest.raises(ConfigurationError) as caught:
+        write_catalogue(tmp_path, "http://h", f"    operations:\n      makeThing:\n        reconcile: {said}\n")
+    assert caught.value.line == 8
+    assert hint in str(caught.value)
+
+
+def test_a_document_s_reconcile_that_cannot_work_costs_only_itself(tmp_path: Path) -> None:
+    """x-steward-reconcile is the document's own: a note, and the write has none."""
+    document = json.loads(json.dumps(DOCUMENT))
+    document["paths"]["/things"]["post"]["x-steward-reconcile"] = {"operation": "absent", "match": {"a": "name"}}
+    catalogue = write_catalogue(tmp_path, "http://h", document=document)
+    assert catalogue.reconciles == {}
+    assert any("x-steward-reconcile: absent cannot be called" in note.reason for note in catalogue.notes)

@@ -244,9 +244,9 @@ async def test_a_cancelled_turn_closes_the_connection() -> None:
 async def test_a_provider_that_ignores_stream_is_understood() -> None:
     """One JSON object instead of events."""
     choice = {"index": 0, "message": {"role": "assistant", "content": "好"}, "finish_reason": "stop"}
-    body = {"object": "chat.completion", "choices": [choice], "usage": {"prompt_tokens": 3}}
+    body = {"object": "chat.completion", "choices": [choice], "usage": {"prompt_tokens": 50}}
     async with against([raw_reply(json.dumps(body).encode(), content_type="application/json")]) as (model, _):
-        assert await collect(model) == ("好", [], ModelEnd("stop", 3, 0))
+        assert await collect(model) == ("好", [], ModelEnd("stop", 50, 1))
 
 
 async def test_a_provider_that_keeps_the_connection_open_is_not_waited_for() -> None:

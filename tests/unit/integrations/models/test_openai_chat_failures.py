@@ -216,12 +216,41 @@ async def test_a_call_after_text_that_is_cut_is_not_yielded() -> None:
 
 
 async def test_silence_before_the_first_text_is_a_failure_that_is_retried() -> None:
-    """F39: no delta within the limit; comments that keep the connection alive are none."""
-    silent = Reply([item for _ in range(1000) for item in (b": keep-alive\n\n", 0.05)])
-    async with against([silent, text_reply("好")], delta_timeout_s=0.3) as (model, _):
+    """F39: headers came, then not a byte within the limit."""
+    async with against([Reply([], end="hang"), text_reply("好")], delta_timeout_s=0.3) as (model, server):
+        outputs, error = await collect(model)
+    assert error is None
+    assert text_of(outputs) == "好"
+    assert len(server.requests) == 2
+
+
+async def test_a_model_that_is_silent_before_its_first_word_lives_while_its_provider_says_so() -> None:
+    """F39: comments that keep the connection alive are signs of life of a model that has not begun to write."""
+    alive = [item for _ in range(12) for item in (b": PROCESSING\n\n", 0.05)]
+    async with against([Reply([*alive, *text_reply("好").pieces])], delta_timeout_s=0.3) as (model, server):
+        outputs, error = await collect(model)
+    assert error is None
+    assert text_of(outputs) == "好"
+    assert len(server.requests) == 1
+
+
+async def test_comments_alone_are_not_waited_for_longer_than_the_first_delta_may_take() -> None:
+    """F39: a provider that only says that it lives has a limit of its own."""
+    endless = Reply([item for _ in range(1000) for item in (b": keep-alive\n\n", 0.05)])
+    limits = {"delta_timeout_s": 0.3, "first_delta_timeout_s": 0.4}
+    async with against([endless, text_reply("好")], **limits) as (model, _):
         outputs, error = await collect(model, seconds=8)
     assert error is None
     assert text_of(outputs) == "好"
+
+
+async def test_comments_after_the_model_began_are_silence() -> None:
+    """F39: between two deltas only deltas count."""
+    endless = Reply([event({"content": "你"}), *(item for _ in range(1000) for item in (b": keep-alive\n\n", 0.05))])
+    async with against([endless], delta_timeout_s=0.3) as (model, _):
+        outputs, error = await collect(model, seconds=8)
+    assert text_of(outputs) == "你"
+    assert type(error) is ModelInterrupted
 
 
 async def test_silence_after_text_is_an_interruption() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from integrations.models.assemble import Answer, Completion, Incomplete, new_call_id
 from integrations.models.chunks import Chunk, decode_chunk
 from integrations.models.sse import EventDecoder
+from integrations.toolset import MAX_ARGUMENT_BYTES
 from schemas.model import ModelEnd
 from schemas.tool import ToolCall
 from tests.support.chat_server import DONE, event, sse, usage_event
@@ -31,9 +32,9 @@ def read(pieces: Iterable[bytes], taken: frozenset[str] = frozenset()) -> Expect
     return text, [(call.id, call.name, call.arguments) for call in completion.calls], completion.end.finish_reason
 
 
-def complete(pieces: Iterable[bytes], taken: frozenset[str] = frozenset()) -> tuple[Completion, str]:
+def complete(pieces: Iterable[bytes], taken: frozenset[str] = frozenset(), **limits: Any) -> tuple[Completion, str]:
     made = iter(range(1, 100))
-    answer = Answer(TOOLS, taken, lambda: f"{OWN}{next(made)}")
+    answer = Answer(TOOLS, taken, lambda: f"{OWN}{next(made)}", **limits)
     events: EventDecoder[Chunk] = EventDecoder(decode_chunk)
     text = "".join(answer.add(chunk) for piece in pieces for chunk in events.feed(piece))
     text += "".join(answer.add(chunk) for chunk in events.close())
@@ -56,6 +57,10 @@ def piece(
 
 def body(*deltas: dict[str, Any], finish: str | None = "tool_calls") -> bytes:
     return b"".join(map(event, deltas)) + event(finish=finish) + DONE
+
+
+def _arguments(part: str) -> dict[str, Any]:
+    return piece(arguments=part)
 
 
 HEAD = piece(call_id="call_a", name="getBills", arguments="")
@@ -257,6 +262,10 @@ VARIANTS: dict[str, tuple[bytes, Expected]] = {
     "pieces_that_begin_like_the_whole_are_not_cumulative": (
         body(HEAD, *(piece(arguments=part) for part in ('{"', '{":1}'))),
         ("", [("call_a", "getBills", '{"{":1}')], "tool_calls"),
+    ),
+    "arguments_after_an_empty_object": (
+        body(piece(call_id="call_a", name="getBills", arguments="{}"), *map(_arguments, ('{"pa', 'ge":1}'))),
+        ("", CALL, "tool_calls"),
     ),
     "arguments_as_object": (
         body(piece(call_id="call_a", name="getBills", arguments={"page": 1})),
@@ -470,9 +479,34 @@ def test_a_variant_read_byte_by_byte_gives_the_same_answer(name: str) -> None:
     assert read([sent[at : at + 1] for at in range(len(sent))]) == expected
 
 
+# Bytes of more than one, line ends of two, escapes, held back markup, and the two forms of a body.
+RECORDINGS = (
+    "openai",
+    "crlf_comments_bom_and_garbage",
+    "half_surrogate_pairs",
+    "one_event_over_several_data_lines",
+    "think_block_hidden",
+    "tool_markup_hidden",
+    "literal_tag_stays",
+    "cumulative_arguments",
+    "id_and_name_repeated",
+    "not_streamed",
+    "carriage_returns_alone",
+    "no_blank_lines",
+)
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_every_cut_in_two_gives_the_same_answer(name: str) -> None:
+    """F40: exhaustively, at each byte of the body."""
+    sent, expected = VARIANTS[name]
+    different = [at for at in range(len(sent) + 1) if read([sent[:at], sent[at:]]) != expected]
+    assert different == []
+
+
 @given(data=st.data())
 def test_any_split_of_the_bytes_gives_the_same_answer(data: st.DataObject) -> None:
-    """How the network cuts a body says nothing about the answer."""
+    """F40: how the network cuts a body says nothing about the answer."""
     name = data.draw(st.sampled_from(sorted(VARIANTS)))
     sent, expected = VARIANTS[name]
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=12)))
@@ -585,22 +619,83 @@ def test_own_ids_have_the_form_that_every_provider_takes() -> None:
 @pytest.mark.parametrize(
     ("usage", "expected"),
     [
-        ({"prompt_tokens": 20, "completion_tokens": 10}, (20, 10)),
-        ({"prompt_tokens": -1, "completion_tokens": 10**12}, (0, 0)),
-        ({"prompt_tokens": "20", "completion_tokens": True}, (0, 0)),
-        ({}, (0, 0)),
-        (None, (0, 0)),
-        ("20", (0, 0)),
+        ({"prompt_tokens": 120, "completion_tokens": 90}, (120, 90)),
+        ({"prompt_tokens": -1, "completion_tokens": 10**12}, (100, 80)),
+        ({"prompt_tokens": 1, "completion_tokens": 1}, (100, 80)),
+        ({"prompt_tokens": "20", "completion_tokens": True}, (100, 80)),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, (100, 80)),
+        ({}, (100, 80)),
+        (None, (100, 80)),
+        ("20", (100, 80)),
     ],
 )
-def test_usage_is_read_or_zero_where_it_is_absurd(usage: Any, expected: tuple[int, int]) -> None:
-    """On a chunk without choices, inside a choice, or nowhere."""
+def test_usage_is_read_or_counted_here_where_it_is_missing_or_absurd(usage: Any, expected: tuple[int, int]) -> None:
+    """F45: on a chunk without choices, inside a choice, or nowhere; the budget never sees 0 or nonsense."""
     for sent in (
-        event({"content": "好"}, "stop") + event(choices=[], usage=usage),
-        sse({"choices": [{"index": 0, "delta": {"content": "好"}, "finish_reason": "stop", "usage": usage}]}),
+        event({"content": "好" * 80}, "stop") + event(choices=[], usage=usage),
+        sse({"choices": [{"index": 0, "delta": {"content": "好" * 80}, "finish_reason": "stop", "usage": usage}]}),
     ):
-        completion, _ = complete([sent])
+        completion, _ = complete([sent], asked_tokens=100)
         assert completion.end == ModelEnd("stop", *expected)
+
+
+def test_reasoning_and_calls_count_as_output() -> None:
+    """F45: what a resident does not see is paid for too."""
+    sent = body({"reasoning_content": "想" * 50}, {"reasoning": "m" * 40}, HEAD, piece(arguments='{"page":1}'))
+    completion, _ = complete([sent])
+    assert completion.end.output_tokens == 50 + 10 + 2 + 3
+
+
+def test_an_answer_is_cut_at_its_limit_wherever_the_bytes_are_cut() -> None:
+    """F46: the text up to the limit, finish `length`, and not one token more."""
+    sent = b"".join(event({"content": "字" * 30}) for _ in range(10)) + event(finish="stop") + DONE
+    for size in (1, 7, 500, len(sent)):
+        pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
+        completion, text = complete(pieces, max_tokens=100)
+        assert text == "字" * 100
+        assert completion.end == ModelEnd("length", 0, 100)
+
+
+def test_a_call_is_not_yielded_by_an_answer_that_was_cut_in_it() -> None:
+    """F46, F38: the limit falls into the arguments."""
+    sent = body(HEAD, *[piece(arguments='{"text":"' + "x" * 300)] * 3, piece(arguments='"}'))
+    completion, _ = complete([sent], max_tokens=100)
+    assert completion.calls == ()
+    assert completion.end.finish_reason == "length"
+
+
+def test_cumulative_arguments_are_counted_once() -> None:
+    """F46: a provider that resends the beginning each time does not use up the limit with it."""
+    whole = json.dumps({"text": "x" * 400})
+    sent = body(HEAD, *(piece(arguments=whole[:end]) for end in range(1, len(whole) + 1)))
+    completion, _ = complete([sent], max_tokens=450)
+    assert [call.arguments for call in completion.calls] == [whole]
+
+
+def test_arguments_of_ten_megabytes_are_kept_only_so_far_that_they_are_refused() -> None:
+    """A42: nothing of their size reaches the history; what is kept is longer than the toolset accepts."""
+    piece_of = piece(arguments="x" * 100_000)
+    completion, _ = complete([event(HEAD), event(piece(arguments='{"text":"')), *[event(piece_of)] * 100, DONE])
+    (call,) = completion.calls
+    assert len(call.arguments) == MAX_ARGUMENT_BYTES + 1
+
+
+def test_calls_beyond_any_budget_are_not_kept() -> None:
+    """A42: ten thousand calls in one answer, each with an index of its own."""
+    pieces = [event(piece(index=at, call_id=f"c{at}", name="getBills", arguments="{}")) for at in range(10_000)]
+    completion, _ = complete([*pieces, event(finish="tool_calls"), DONE])
+    assert len(completion.calls) == 128
+    assert {call.arguments for call in completion.calls} == {"{}"}
+
+
+def test_reasoning_comes_with_the_calls_it_led_to_where_it_is_wanted() -> None:
+    """Under either of its names, joined; not for an answer in words, and not unless asked for."""
+    thoughts = [{"reasoning_content": "先"}, {"reasoning_content": "查"}]
+    with_call = body(*thoughts, HEAD, piece(arguments='{"page":1}'))
+    assert complete([with_call], keep_reasoning=True)[0].end.reasoning == "先查"
+    assert complete([with_call.replace(b"reasoning_content", b"reasoning")], keep_reasoning=True)[0].end.reasoning
+    assert complete([body(*thoughts, {"content": "好"}, finish="stop")], keep_reasoning=True)[0].end.reasoning == ""
+    assert complete([with_call])[0].end.reasoning == ""
 
 
 def test_calls_are_plain_tool_calls() -> None:

@@ -117,7 +117,7 @@ def test_a_one_of_at_the_top_stays_one_argument() -> None:
     variants = [{"type": "object", "properties": {name: {"type": "string"}}, "required": [name]} for name in "ab"]
     tool = one(json_body({"oneOf": variants}))
     assert tool.arguments == {"body": Argument("body", "body", "")}
-    assert tool.parameters["properties"]["body"]["oneOf"] == variants
+    assert tool.parameters["properties"]["body"]["oneOf"] == [{**v, "additionalProperties": False} for v in variants]
 
 
 def test_all_of_is_merged_and_read_only_properties_are_left_out() -> None:

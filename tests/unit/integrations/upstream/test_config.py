@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
+import jsonschema_rs
 import pytest
+import yaml
 
-from integrations.upstream.config import UpstreamSettings, UpstreamsFile
+from integrations.upstream.config import OperationSettings, UpstreamSettings, UpstreamsFile
 from integrations.upstream.config_file import load_file
+from integrations.upstream.config_schema import file_schema, keys, schema_text
 from schemas.errors import ConfigurationError
+
+PROJECT = Path(__file__).resolve().parents[4]
 
 WHOLE = """\
 identity:
@@ -111,6 +119,17 @@ def test_auth_none_needs_no_credential(tmp_path: Path) -> None:
         ("    title: ${NOT_SET}\n", 5, "NOT_SET"),
         ("    title: a\n    title: b\n", 6, "stands twice"),
         ("    title: [a\n", 6, "not valid YAML"),
+        ("    auth: bearer\n", 5, "a mapping such as"),
+        ("    auth:\n      - {header: A}\n      - {cokie: A}\n", 7, "did you mean cookie?"),
+        ("    envelope: {code: code}\n", 5, "'auto' or 'none' or a list"),
+        ("    envelope:\n      - {path: x, ok: 200}\n", 6, "envelope.0.ok: a list"),
+        ("    retry:\n      statuses:\n        - 429\n        - five\n", 8, "a whole number"),
+        ("    operations:\n      pay:\n        enums:\n          state: [a]\n", 8, "enums.state: a mapping"),
+        ("    operations:\n      pay:\n        reconcile: {operation: list}\n", 7, "the key match is missing"),
+        ("    operations:\n      pay:\n        reconcile: {operation: list, match: {}}\n", 7, "at least 1 item"),
+        ("    bind: {header.X: [1]}\n", 5, "true or false or a whole number or a text"),
+        ("    encoding: {default: hex}\n", 5, "no known encoding"),
+        ("    timeouts:\n      connect_s: ${NOT_SET}\n", 6, "write ${NOT_SET:-default}"),
     ],
 )
 def test_a_mistake_names_its_line_and_the_nearest_key(tmp_path: Path, lines: str, line: int, said: str) -> None:
@@ -151,8 +170,65 @@ def test_a_fixed_key_is_masked() -> None:
     assert "very-secret-key" not in settings.model_dump_json()
 
 
-def test_the_file_has_a_json_schema() -> None:
-    """Editors get a schema of every key."""
-    schema = UpstreamsFile.model_json_schema()
-    assert schema["additionalProperties"] is False
-    assert "breaker" in schema["$defs"]["UpstreamSettings"]["properties"]
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("{subject: u}", "either operation or jwt is needed"),
+        ("{subject: u, jwt: {key_file: k, jwks_file: j}}", "either key_file or jwks_file"),
+        ("{subject: u, jwt: {key_file: k, algorithms: [none]}}", "'HS512' is expected"),
+        ("{subject: u, jwt: {key_file: k, algorithms: [HS256, RS256]}}", "cannot be mixed"),
+        ("{subject: u, jwt: {key_fil: k}}", "did you mean key_file?"),
+    ],
+)
+def test_an_identity_that_cannot_be_checked_is_a_mistake(tmp_path: Path, lines: str, said: str) -> None:
+    """A16: no `none`, no secret beside key pairs, one source of keys (RFC 8725 §2.1, §3.1)."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, f"upstreams: {{}}\nidentity: {lines}\n")
+    assert caught.value.line == 2
+    assert said in str(caught.value)
+
+
+def test_the_shipped_schema_is_the_models_own() -> None:
+    """Editors get what the code reads; `python app.py check --schema > openapi/upstreams.schema.json` makes it anew."""
+    shipped = PROJECT / "openapi" / "upstreams.schema.json"
+    assert shipped.read_text(encoding="utf-8") == schema_text()
+    first = (PROJECT / "openapi" / "upstreams.yaml").read_text(encoding="utf-8").partition("\n")[0]
+    assert first == f"# yaml-language-server: $schema={shipped.name}"
+
+
+def test_every_key_is_described() -> None:
+    """What an editor shows beside a key is never empty, and no key of the models is missing in the list."""
+    described = {path: text for path, _, text in keys()}
+    assert [path for path, text in described.items() if not text] == []
+    assert {"identity.jwt.jwks_file", "upstreams.NAME.envelope[].ok", "upstreams.NAME.auth.prefix"} <= set(described)
+    assert {f"upstreams.NAME.{name}" for name in UpstreamSettings.model_fields} <= set(described)
+    assert {f"upstreams.NAME.operations.NAME.{name}" for name in OperationSettings.model_fields} <= set(described)
+
+
+@pytest.mark.parametrize("text", [WHOLE.replace("${KEY}", "k"), None])
+def test_the_schema_accepts_what_the_models_accept(text: str | None) -> None:
+    """The file with every key, and the shipped one, `${NAME}` not filled in."""
+    found = (PROJECT / "openapi" / "upstreams.yaml").read_text(encoding="utf-8") if text is None else text
+    held = re.sub(r"\$\{\w+:-(\w+)\}", r"\1", found)
+    tree = json.loads(json.dumps(yaml.safe_load(held)))
+    jsonschema_rs.validator_for(file_schema()).validate(tree)
+
+
+@pytest.mark.parametrize(
+    ("entry", "valid"),
+    [
+        ({"auth": "none", "envelope": "none"}, True),
+        ({"auth": {"header": "A"}, "timeouts": {"connect_s": "${T:-2}"}}, True),
+        ({"auth": [{"header": "A"}, {"fixed": "${KEY}", "query": "k"}]}, True),
+        ({"envelope": [{"data": "data"}, {"data": ["data", "rows"]}]}, True),
+        ({"auth": "bearer"}, False),
+        ({"envelope": "maybe"}, False),
+        ({"titel": "x"}, False),
+        ({"operations": {"pay": {"effect": "writes"}}}, False),
+        ({"timeouts": {"connect_s": "soon"}}, False),
+    ],
+)
+def test_the_schema_judges_as_the_models_do(entry: dict[str, Any], valid: bool) -> None:
+    """What may be written alone, what the environment fills, and the mistakes that an editor underlines."""
+    tree = {"upstreams": {"a": {"document": "a.json", "base_url": "http://h", **entry}}}
+    assert jsonschema_rs.validator_for(file_schema()).is_valid(tree) is valid

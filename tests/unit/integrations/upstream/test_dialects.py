@@ -179,9 +179,12 @@ async def test_bytes_that_are_no_text_are_marked(tmp_path: Path) -> None:
     assert result.content["notes"]
 
 
-@pytest.mark.parametrize("play", [answer(b"", 200), answer(None, 204, ""), raw(b"HTTP/1.1 204 X\r\n\r\n")])
+@pytest.mark.parametrize(
+    "play",
+    [answer(b"", 200), answer(None, 204, ""), raw(b"HTTP/1.1 204 X\r\n\r\n"), answer(b"", 200, "application/pdf")],
+)
 async def test_nothing_is_a_result_too(tmp_path: Path, play: Play) -> None:
-    """F16, F17: an empty 200 and a 204 are successes without data."""
+    """F16, F17: an empty 200 and a 204 are successes without data, whatever type they name."""
     content = (await ask(tmp_path, play)).content
     assert content["ok"] is True
     assert "data" not in content

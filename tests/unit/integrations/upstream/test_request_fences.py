@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from email.message import Message
 from email.parser import BytesParser
@@ -13,37 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.openapi.load import read_document
 from integrations.openapi.model import Tool, ToolOptions
-from integrations.openapi.tools import build_tools
 from integrations.upstream.declared import upload_ids, with_files
 from integrations.upstream.request import BuiltRequest, build_request
 from schemas.errors import ArgumentsInvalid, RequestRefused
+from tests.support.wire import content, parameter, tool_of
 
 BASE = "http://upstream.example:8101"
-OK = {"operationId": "op", "responses": {"200": {"description": "ok", "content": {"application/json": {}}}}}
-
-
-def tool_of(path: str = "/x", method: str = "post", options: ToolOptions | None = None, **more: Any) -> Tool:
-    root = {
-        "openapi": "3.1.0",
-        "servers": [{"url": "https://other.example/v1"}],
-        "paths": {path: {method: {**OK, **more}}},
-    }
-    document = read_document(json.dumps(root).encode(), name="d")
-    return build_tools(document, options or ToolOptions(), set())[0][0]
-
-
-def parameter(name: str, location: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "in": location, "required": location == "path", "schema": {}, **more}
 
 
 def send(tool: Tool, arguments: dict[str, Any], base_url: str = BASE, **more: Any) -> BuiltRequest:
     return build_request(tool, arguments, base_url=base_url, bound=more.pop("bound", {}), **more)
-
-
-def content(media_type: str, schema: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"required": True, "content": {media_type: {"schema": schema, **more}}}
 
 
 VALUES = st.one_of(
