@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import httpcore
 
+from integrations.upstream.socket_stream import SocketStream
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -33,7 +35,6 @@ class Dialer(httpcore.AsyncNetworkBackend):
         self._networks = None if networks is None else [ipaddress.ip_network(network) for network in networks]
         self._lookup = lookup or _system_lookup
         self._looking: dict[tuple[str, int], asyncio.Task[Sequence[str]]] = {}
-        self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -50,16 +51,13 @@ class Dialer(httpcore.AsyncNetworkBackend):
         try:
             async with asyncio.timeout(timeout):
                 addresses = self._allowed(host, await self._addresses(host, port))
-                failure: httpcore.ConnectError | None = None
+                failure: Exception | None = None
                 for position, address in enumerate(addresses):
                     # Each address gets its share: one that swallows packets must not use up the time of the next.
                     share_s = None if timeout is None else timeout / (len(addresses) - position)
                     try:
-                        return await self._backend.connect_tcp(address, port, share_s, local_address, socket_options)
-                    except httpcore.ConnectTimeout:
-                        if position == len(addresses) - 1:
-                            raise
-                    except httpcore.ConnectError as error:
+                        return await _connected(address, port, share_s)
+                    except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                         failure = error
                 raise failure or httpcore.ConnectError("the name has no address")
         except TimeoutError as error:
@@ -94,6 +92,17 @@ class Dialer(httpcore.AsyncNetworkBackend):
         del self._looking[name]
         if not done.cancelled():
             done.exception()  # nobody may be left to take it
+
+
+async def _connected(address: str, port: int, within_s: float | None) -> SocketStream:
+    try:
+        async with asyncio.timeout(within_s):
+            _, stream = await asyncio.get_running_loop().create_connection(SocketStream, address, port)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout("no connection in time") from error
+    except OSError as error:
+        raise httpcore.ConnectError("no connection") from error
+    return stream
 
 
 async def _system_lookup(host: str, port: int) -> Sequence[str]:

@@ -83,11 +83,11 @@ class _Stream(httpcore.AsyncNetworkStream):
         wire = self._wire
         try:
             data = await self._inner.read(max_bytes, timeout)
-        except ssl.SSLError as error:
-            if not wire.progress.answered and any(word in (error.reason or "") for word in _REFUSALS):
+        except httpcore.ReadError as error:
+            if not wire.progress.answered and _is_refusal(error.__cause__):
                 # The server never finished the handshake, so it never saw the request inside of it.
                 wire.progress.tls_failed, wire.progress.sent = True, False
-            raise httpcore.ReadError(str(error.reason)) from error
+            raise
         if not wire.progress.answered:
             wire.count_head(data)
         return data
@@ -95,10 +95,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         if buffer and self._layers >= self._wire.layers:
             self._wire.progress.sent = True
-        try:
-            await self._inner.write(buffer, timeout)
-        except ssl.SSLError as error:
-            raise httpcore.WriteError(str(error.reason)) from error
+        await self._inner.write(buffer, timeout)
 
     async def start_tls(
         self,
@@ -119,3 +116,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> object:
         return self._inner.get_extra_info(info)
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    return isinstance(error, ssl.SSLError) and any(word in (error.reason or "") for word in _REFUSALS)
