@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,10 @@ def sanic_client() -> Iterator[Callable[[Sanic[Any, Any]], ReusableClient]]:
     clients: list[ReusableClient] = []
 
     def make(app: Sanic[Any, Any]) -> ReusableClient:
-        client = ReusableClient(app)
+        # a port of its own: the one that sanic-testing would draw at random may be taken
+        bound = socket.socket()
+        bound.bind(("127.0.0.1", 0))
+        client = ReusableClient(app, port=bound.getsockname()[1], server_kwargs={"sock": bound})
         client.run()
         clients.append(client)
         return client

@@ -66,6 +66,8 @@ def _of_object(
     properties = properties if isinstance(properties, Mapping) else {}
     required = schema.get("required")
     for name in required if isinstance(required, list) else ():
+        if not isinstance(name, str):
+            continue
         described = properties.get(name)
         if name not in value and not (isinstance(described, Mapping) and described.get("writeOnly")):
             yield f"{f'{path}.{name}' if path else name} is missing"

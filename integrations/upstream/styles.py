@@ -214,8 +214,8 @@ def header_text(text: str) -> str:
 
 
 def ascii_json(value: Any) -> str:
-    """JSON with everything beyond ASCII escaped (RFC 8259 §7), so that a header carries it unchanged."""
-    return "".join(c if c.isascii() else _escaped(c) for c in to_json(value))
+    """JSON with all but visible ASCII escaped (RFC 8259 §7, which lets DEL pass), so that a header carries it."""
+    return "".join(c if c < "\x7f" else _escaped(c) for c in to_json(value))
 
 
 def _escaped(character: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.offer import note_call, offered, search
@@ -304,6 +304,7 @@ SEARCHES = st.lists(st.lists(st.integers(0, 99), max_size=30), max_size=10)
 SIZES = st.lists(st.integers(1, 8000), min_size=30, max_size=30)
 
 
+@settings(deadline=None)
 @given(said=st.text(max_size=60), searches=SEARCHES, sizes=SIZES, most=st.integers(4, 50), kilo=st.integers(20, 90))
 def test_an_offer_keeps_its_limits_and_its_beginning_whatever_is_searched_and_called(
     said: str, searches: list[list[int]], sizes: list[int], most: int, kilo: int
@@ -333,6 +334,7 @@ def test_an_offer_keeps_its_limits_and_its_beginning_whatever_is_searched_and_ca
         before = offer
 
 
+@settings(deadline=None)
 @given(said=st.text(max_size=80), earlier=st.lists(st.sampled_from(MANY), max_size=6))
 def test_the_same_conversation_is_offered_the_same_tools(said: str, earlier: list[str]) -> None:
     """Whatever was said: equal histories give equal offers, in the same order, so a replay is a replay."""

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.catalogue import Catalogue, load_catalogue
+from integrations.models.embedded.text import terms
+from integrations.toolsearch import Indexed, ToolIndex
 from integrations.toolset import CatalogueToolset, CatalogueToolsets
 from tests.support.many_operations import RESOURCES, large_document
 
@@ -125,6 +127,14 @@ def test_a_page_of_pasted_text_hides_neither_its_beginning_nor_its_end(many: Cat
     assert "credit-notes_archive" in _found(many, f"{pasted} so archive the credit note", limit=40)
 
 
+def test_of_many_words_the_rarest_count() -> None:
+    """A hundred words that every tool has do not crowd out the one word that only a single tool has."""
+    common = [f"q{first}{second}x" for first in "abcdefghij" for second in "klmnopqrst"]
+    rare = [f"z{letter}w" for letter in "abcdefghij"]
+    tools = [Indexed(word, {"summary": terms(" ".join([*common, word]))}, "all") for word in rare]
+    assert ToolIndex(tools).rank(" ".join([*common, "zfw"]), 3)[0] == rare.index("zfw")
+
+
 def test_the_overview_shows_one_tool_of_each_group_before_a_second_one(many: CatalogueToolset) -> None:
     """The first 72 tools are of the 72 resources, and each is a look-up that asks for nothing."""
     first = many.overview(len(RESOURCES))
@@ -138,6 +148,7 @@ def test_a_catalogue_without_tools_can_be_asked(tmp_path: Path) -> None:
     assert list(toolset.find(["anything"], 5)) == list(toolset.overview(5)) == []
 
 
+@settings(deadline=None)
 @given(words=st.lists(TEXTS, max_size=4), limit=LIMITS)
 def test_any_words_find_at_most_so_many_tools_each_once_and_always_the_same(
     many: CatalogueToolset, words: Sequence[str], limit: int
@@ -152,6 +163,7 @@ def test_any_words_find_at_most_so_many_tools_each_once_and_always_the_same(
         assert _found(many, *words, limit=limit // 2) == found[: limit // 2]
 
 
+@settings(deadline=None)
 @given(text=TEXTS)
 def test_other_words_beside_a_name_do_not_hide_it(many: CatalogueToolset, text: str) -> None:
     """A name in a query of any other words is the first that is found."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.catalogue import load_catalogue
@@ -129,6 +129,7 @@ def test_a_query_written_as_a_name_is_read_as_words() -> None:
     assert {"http", "server"} <= set(query_terms("HTTPServer")[0])
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=3000))
 def test_any_text_is_a_query_of_positive_weights(text: str) -> None:
     """No text fails; what must be found is never only helping, the same text has the same terms."""
@@ -138,6 +139,7 @@ def test_any_text_is_a_query_of_positive_weights(text: str) -> None:
     assert query_terms(text) == (needed, helping)
 
 
+@settings(deadline=None)
 @given(parameters=JSON.map(lambda value: {"type": "object", "properties": value}), said=st.text(max_size=200))
 def test_no_schema_or_description_keeps_a_tool_from_being_indexed(
     make_thing: Target, parameters: dict[str, Any], said: str

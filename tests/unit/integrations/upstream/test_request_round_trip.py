@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from integrations.openapi.model import Tool
@@ -78,7 +78,12 @@ def pairs(value: dict[str, Any]) -> list[tuple[str, str]]:
 @FEW
 @given(members=FIELDS, data=st.data())
 def test_forms_come_back_as_they_were(media_type: str, members: dict[str, Typed], data: st.DataObject) -> None:
-    """WHATWG URL §5.1 and RFC 7578, by werkzeug: every field has its name, text and place among its likes."""
+    """WHATWG URL §5.1 and RFC 7578, by werkzeug: every field has its name, text and place among its likes.
+
+    But a backslash in a part's name, which browsers send as it is (WHATWG HTML §4.10.21.8) and werkzeug reads as the
+    quoted-pair of RFC 822.
+    """
+    assume(media_type != "multipart/form-data" or not any("\\" in name for name in members))
     value = data.draw(object_of(members).values)
     tool = tool_of(requestBody=content(media_type, object_of(members).schema))
     form = as_server(send(tool, by_wire(tool, value))).form
