@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from integrations.catalogue import load_catalogue
 from integrations.upstream.auth import Outgoing
 from integrations.upstream.client import CallFailed, UpstreamClient
 from integrations.upstream.config import UpstreamSettings
 from integrations.upstream.retry import Repeatability
 from schemas.deadline import Deadline
-from tests.support.outside import outside, run, write_catalogue
+from tests.support.outside import DOCUMENT, TOKEN, outside, run, write_catalogue
 from tests.support.raw_upstream import Play, RawUpstream, Received, answer, raw, reset, silence
 
 OK = answer({"name": "a"})
@@ -228,6 +230,34 @@ async def test_an_outcome_of_one_resident_is_not_kept_for_another(tmp_path: Path
     assert upstream.connections == 1
     assert [received.header("cookie") for received in upstream.requests] == [None, None]
     assert [received.header("authorization") for received in upstream.requests] == ["Bearer alice-token-1234", None]
+
+
+async def test_each_upstream_gets_what_its_own_entry_says(tmp_path: Path) -> None:
+    """A76, A77: the resident's token goes to the upstream whose `auth` takes it; another one gets a fixed key of the
+    gateway's, a third one nothing."""
+    (tmp_path / "things.json").write_text(json.dumps(DOCUMENT), encoding="utf-8")
+    async with RawUpstream([OK]) as bill, RawUpstream([OK]) as parking, RawUpstream([OK]) as repair:
+        own_key = {"header": "X-Key", "fixed": "own"}
+        said = {
+            "bill": {"document": "things.json", "base_url": bill.url},
+            "parking": {
+                "document": "things.json",
+                "base_url": parking.url,
+                "auth": {"header": "X-Key", "fixed": "own"},
+            },
+            "repair": {"document": "things.json", "base_url": repair.url, "auth": "none"},
+        }
+        (tmp_path / "upstreams.yaml").write_text(json.dumps({"upstreams": said}), encoding="utf-8")
+        catalogue = load_catalogue(tmp_path / "upstreams.yaml", {})
+        async with outside(catalogue) as toolset:
+            names = [name for name, target in catalogue.tools.items() if target.operation_name == "getThing"]
+            assert len(names) == 3
+            for name in names:
+                assert (await run(toolset, name, id="7")).ok
+    tokens = [upstream.requests[0].header("authorization") for upstream in (bill, parking, repair)]
+    assert tokens == [f"Bearer {TOKEN}", None, None]
+    assert [upstream.requests[0].header("x-key") for upstream in (bill, parking, repair)] == [None, "own", None]
+    assert TOKEN not in repr([parking.requests, repair.requests])
 
 
 async def test_ten_thousand_cancelled_calls_leave_nothing(tmp_path: Path) -> None:
