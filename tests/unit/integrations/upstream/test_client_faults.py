@@ -240,11 +240,7 @@ async def test_each_upstream_gets_what_its_own_entry_says(tmp_path: Path) -> Non
         own_key = {"header": "X-Key", "fixed": "own"}
         said = {
             "bill": {"document": "things.json", "base_url": bill.url},
-            "parking": {
-                "document": "things.json",
-                "base_url": parking.url,
-                "auth": {"header": "X-Key", "fixed": "own"},
-            },
+            "parking": {"document": "things.json", "base_url": parking.url, "auth": own_key},
             "repair": {"document": "things.json", "base_url": repair.url, "auth": "none"},
         }
         (tmp_path / "upstreams.yaml").write_text(json.dumps({"upstreams": said}), encoding="utf-8")
