@@ -36,7 +36,6 @@ from schemas.errors import DocumentError
 from schemas.settings import Settings
 
 EXTENSION = "x-steward-"
-_NOT_EFFECTIVE = ("breaker", "networks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def load_catalogue(path: Path, environment: Mapping[str, str], limits: Limits | 
         found, missed = _reconciles(file, upstream, made)
         reconciles |= found
         without_effect = noticed(file, upstream, made.values(), known_in_body=_body_properties)
-        reports[name] = (*_loaded(upstream), *more, *missed, *_not_effective(upstream), *without_effect)
+        reports[name] = (*_loaded(upstream), *more, *missed, *without_effect)
     identity, more = _identity(file, upstreams)
     reports[""] = tuple(more)
     keys = _identity_keys(file)
@@ -271,13 +270,3 @@ def _reconciles(
         elif read is not None:
             found[name] = read
     return found, notes
-
-
-def _not_effective(upstream: Upstream) -> list[Note]:
-    """Keys that are understood and do nothing so far: said at start-up, never passed over in silence."""
-    notes = []
-    for key in _NOT_EFFECTIVE:
-        if key in upstream.settings.model_fields_set and getattr(upstream.settings, key) is not None:
-            pointer = f"/upstreams/{upstream.name}/{key}"
-            notes.append(Note("upstreams.yaml", pointer, f"{upstream.name}.{key} is not effective yet", "noticed"))
-    return notes

@@ -23,7 +23,7 @@ from integrations.reconcile import Reconciler
 from integrations.toolsearch import Indexed, ToolIndex
 from integrations.toolwords import tool_group, tool_shown, tool_terms
 from integrations.upstream.calls import Calls, Order
-from integrations.upstream.client import UpstreamClient
+from integrations.upstream.client import UpstreamClient, UpstreamStatus
 from integrations.upstream.config import identity_field
 from integrations.upstream.failures import Failure
 from integrations.upstream.identity import Identities, Known
@@ -207,7 +207,7 @@ class CatalogueToolsets:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._clients = {
-            name: UpstreamClient(upstream.settings, uniform=uniform, sleep=sleep)
+            name: UpstreamClient(upstream.settings, name=name, uniform=uniform, sleep=sleep, clock=clock)
             for name, upstream in catalogue.upstreams.items()
         }
         calls = Calls(self._clients, clock)
@@ -233,6 +233,11 @@ class CatalogueToolsets:
     def for_token(self, token: str | None) -> CatalogueToolset:
         """Raises `ValueError` with a sentence for a token that cannot be one (too long, control characters)."""
         return CatalogueToolset(self._outside, Credential(token) if token else None)
+
+    @property
+    def status(self) -> Mapping[str, UpstreamStatus]:
+        """Breaker, bulkhead and connections of each upstream, by name."""
+        return {name: client.status for name, client in self._clients.items()}
 
     async def close(self) -> None:
         """Ends what is under way and closes every connection."""

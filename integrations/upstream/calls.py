@@ -10,8 +10,9 @@ from typing import Any
 import structlog
 
 from integrations.upstream import failures
+from integrations.upstream.answer import Answer
 from integrations.upstream.auth import CredentialUnfit, authorise, fixed_keys
-from integrations.upstream.client import Answer, CallFailed, UpstreamClient
+from integrations.upstream.client import CallFailed, UpstreamClient
 from integrations.upstream.failures import Failure
 from integrations.upstream.request import BuiltRequest
 from integrations.upstream.response import Read, failure_result, read_answer, result_of
@@ -91,11 +92,12 @@ class Calls:
                 outgoing, repeat, deadline, keep=lambda answer: failures.is_business_text(answer, settings)
             )
         except CallFailed as failed:
-            return Failure(failed.code), failed.attempts
+            return Failure(failed.code, retry_after_s=failed.retry_after_s), failed.attempts
 
     def _report(self, order: Order, answer: Answer | tuple[Failure, int], outcome: str, started: float) -> None:
-        """One event per call: never a token, a query string or a body."""
-        _log.info(
+        """One event per call: never a token, a query string or a body. A failed handshake is an alarm."""
+        log = _log.error if outcome == "upstream_tls" else _log.info
+        log(
             "upstream_call",
             upstream=order.target.upstream.name,
             operation=order.target.operation_name,

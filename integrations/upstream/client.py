@@ -1,91 +1,92 @@
-"""Sends one request to one upstream, with retries inside a deadline; `response.py` reads the answer.
+"""Sends one request to one upstream, with attempts inside a deadline; `response.py` reads the answer.
 
-httpx's transport is used without its client: nothing here follows redirects, keeps cookies, asks the environment for
-proxies or logs a URL, because the parts that would do so are absent.
+Straight down for each attempt: bulkhead → breaker → `attempt.py` → `transport.py`. When there is another one is decided
+by the rules of `retry.py`, which tenacity runs: the only place where anything is tried again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import ssl
-import zlib
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-import httpx
+import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
+from integrations.upstream.answer import Answer
+from integrations.upstream.attempt import Attempt, AttemptFailed
 from integrations.upstream.auth import Outgoing
+from integrations.upstream.breaker import CircuitBreaker, State, Verdict
+from integrations.upstream.bulkhead import Bulkhead, BulkheadFull
 from integrations.upstream.config import UpstreamSettings
-from integrations.upstream.retry import (
-    MIN_ATTEMPT_S,
-    Cause,
-    Repeatability,
-    RetryBudget,
-    Stage,
-    backoff_s,
-    retry_after_s,
-)
+from integrations.upstream.networks import Lookup
+from integrations.upstream.retry import MIN_ATTEMPT_S, Repeatability, RetryBudget, backoff_s, retry_after_s
+from integrations.upstream.transport import UpstreamTransport
 from schemas.deadline import Deadline
-from schemas.errors import ConfigurationError, StewardError
+from schemas.errors import StewardError
 from schemas.tool import ToolErrorCode
 
-_KEEPALIVE_S = 4.0
 _THROTTLED = frozenset({429, 503})
+# Of 4xx these two speak of the upstream's state and not of the request.
+_BUSY_STATUSES = frozenset({408, 429})
+# A caller who had less time than this says nothing of the upstream when it is up.
+_TELLING_TIMEOUT_S = 1.0
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back. `headers` have lower-case names. `complete` is False where the body broke off, `oversized` True
-    where it was longer than the cap and reading stopped (`body` then holds what was read)."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    complete: bool = True
-    oversized: bool = False
-    attempts: int = 1
+_log = structlog.get_logger()
 
 
 class CallFailed(StewardError):
-    """No answer. `code` is unavailable, timeout, upstream_tls, bad_upstream_response or unknown_outcome."""
+    """No answer. `code` is unavailable, timeout, upstream_tls, bad_upstream_response or unknown_outcome.
 
-    def __init__(self, code: ToolErrorCode, attempts: int) -> None:
-        self.code, self.attempts = code, attempts
+    `retry_after_s`: seconds after which a call may be let through again, where the breaker is open.
+    """
+
+    def __init__(self, code: ToolErrorCode, attempts: int, retry_after_s: float | None = None) -> None:
+        self.code, self.attempts, self.retry_after_s = code, attempts, retry_after_s
         super().__init__(code)
 
 
-class _Failed(Exception):
-    """One attempt that is not the end. Carries no request: nothing of it may reach a log."""
+@dataclass(frozen=True, slots=True)
+class UpstreamStatus:
+    """What is going on at one upstream, for health and metrics."""
 
-    def __init__(self, stage: Stage, cause: Cause, answer: Answer | None = None) -> None:
-        self.stage, self.cause, self.answer = stage, cause, answer
-        super().__init__(f"{cause} ({stage})")
+    breaker: State
+    in_flight: int
+    waiting: int
+    idle_connections: int
+    retry_tokens: float
 
 
 class UpstreamClient:
-    """The connections to one upstream. `uniform` and `sleep` are given so that tests need not wait."""
+    """The calls of one upstream. `uniform`, `sleep`, `clock` and `lookup` are given so that tests need not wait."""
 
     def __init__(
         self,
         settings: UpstreamSettings,
         *,
+        name: str = "",
         uniform: Callable[[float, float], float] = random.uniform,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        lookup: Lookup | None = None,
     ) -> None:
-        self._settings, self._uniform, self._sleep = settings, uniform, sleep
+        self._settings, self._name, self._uniform, self._sleep = settings, name, uniform, sleep
+        self._clock = clock
         self._budget = RetryBudget()
-        self._slots = asyncio.Semaphore(settings.concurrency.in_flight)
-        self._waiting = 0
-        limit = settings.concurrency.in_flight
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=_tls(settings),
-            trust_env=False,
-            proxy=settings.proxy,
-            limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit, keepalive_expiry=_KEEPALIVE_S),
+        self._bulkhead = Bulkhead(settings.concurrency.in_flight, settings.concurrency.waiting)
+        self._breaker = CircuitBreaker(settings.breaker, clock, self._breaker_changed)
+        self._transport = UpstreamTransport(settings, lookup)
+
+    @property
+    def status(self) -> UpstreamStatus:
+        return UpstreamStatus(
+            self._breaker.state,
+            self._bulkhead.in_flight,
+            self._bulkhead.waiting,
+            self._transport.idle,
+            self._budget.tokens,
         )
 
     async def close(self) -> None:
@@ -98,19 +99,10 @@ class UpstreamClient:
         """The answer to the request, after as many attempts as `repeat`, the budget and the deadline allow.
 
         `keep` says that an answer is not to be asked for again whatever its status (a business message with HTTP 500).
-        Raises `CallFailed`. A write whose outcome is unknown is never sent a second time.
+        Raises `CallFailed`. A write whose outcome is unknown is never sent a second time without its key.
         """
         self._budget.earn()
-        attempts = 0
-
-        async def attempt() -> Answer:
-            nonlocal attempts
-            attempts += 1
-            answer = await self._attempt(outgoing, repeat, deadline, attempts)
-            if repeat.after_status(answer.status) and not keep(answer):
-                raise _Failed("answered", "status", answer)
-            return answer
-
+        call = _Call(outgoing, repeat, deadline, keep)
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda error: _may_repeat(error, repeat)),
             wait=self._wait_s,
@@ -119,15 +111,70 @@ class UpstreamClient:
             reraise=True,
         )
         try:
-            return await retrying(attempt)
-        except _Failed as failed:
-            if failed.answer is not None:
+            return await retrying(self._next_attempt, call)
+        except AttemptFailed as failed:
+            if call.last.answer is not None and call.last.cause == "status":
+                return call.last.answer
+            wait_s = self._breaker.opens_in_s if failed.cause == "open" else None
+            raise CallFailed(call.code(), call.attempts, wait_s) from None
+
+    async def _next_attempt(self, call: _Call) -> Answer:
+        try:
+            answer = await self._through_bulkhead(call)
+            if call.repeat.after_status(answer.status) and not call.keep(answer):
+                raise AttemptFailed("answered", "status", answer)
+        except AttemptFailed as failed:
+            call.note(failed)
+            raise
+        return answer
+
+    async def _through_bulkhead(self, call: _Call) -> Answer:
+        if call.deadline.remaining_s() < MIN_ATTEMPT_S:
+            raise AttemptFailed("unsent", "timeout")
+        # Asked before the bulkhead too: nobody waits for a place only to be refused.
+        if not self._breaker.admits(call.repeat.effect):
+            raise AttemptFailed("unsent", "open")
+        ends_s = self._clock() + min(self._settings.timeouts.attempt_s, call.deadline.remaining_s())
+        try:
+            async with asyncio.timeout(ends_s - self._clock()) as waiting, self._bulkhead:
+                waiting.reschedule(None)
+                return await self._through_breaker(call, ends_s - self._clock())
+        except BulkheadFull:
+            raise AttemptFailed("unsent", "busy") from None
+        except TimeoutError:
+            raise AttemptFailed("unsent", "timeout") from None
+
+    async def _through_breaker(self, call: _Call, within_s: float) -> Answer:
+        """One attempt, and what it says of the upstream."""
+        permit = self._breaker.admit(call.repeat.effect)
+        if permit is None:
+            raise AttemptFailed("unsent", "open")
+        call.attempts += 1
+        verdict: Verdict = "unknown"
+        began_s = self._clock()
+        try:
+            answer = await Attempt(call.outgoing, self._settings, call.attempts).run(self._transport, within_s)
+            troubled = answer.status >= 500 or answer.status in _BUSY_STATUSES
+            verdict = "failed" if troubled and not call.keep(answer) else "succeeded"
+            return answer
+        except AttemptFailed as failed:
+            verdict = self._verdict(failed, self._clock() - began_s)
+            if failed.stage == "answered" and failed.answer is not None and call.repeat.effect == "write":
                 return failed.answer
-            raise CallFailed(_code(failed, repeat), attempts) from None
+            raise
+        finally:
+            self._breaker.record(permit, verdict)
+
+    def _verdict(self, failed: AttemptFailed, took_s: float) -> Verdict:
+        # A failed handshake or a foreign address is a mistake of the set-up; an open circuit must not hide it.
+        if failed.cause in ("tls", "address"):
+            return "unknown"
+        if failed.cause == "timeout" and took_s < min(_TELLING_TIMEOUT_S, self._settings.timeouts.attempt_s * 0.9):
+            return "unknown"
+        return "failed"
 
     def _wait_s(self, state: RetryCallState) -> float:
-        failed = _failure(state)
-        answer = failed.answer
+        answer = _failure(state).answer
         throttled = answer is not None and answer.status in _THROTTLED
         wait = backoff_s(state.attempt_number, throttled, self._uniform)
         floor = retry_after_s(answer.headers.get("retry-after")) if answer is not None else None
@@ -140,168 +187,49 @@ class UpstreamClient:
             return True
         return not self._budget.spend()
 
-    async def _attempt(self, outgoing: Outgoing, repeat: Repeatability, deadline: Deadline, number: int) -> Answer:
-        left_s = min(self._settings.timeouts.attempt_s, deadline.remaining_s())
-        if deadline.remaining_s() < MIN_ATTEMPT_S:
-            raise _Failed("unsent", "timeout")
-        trip = _Trip()
-        try:
-            # httpx's timeouts are per read; a byte every half second would never meet one.
-            async with asyncio.timeout(left_s), _Slot(self):
-                request = self._request(outgoing, trip)
-                response = await self._transport.handle_async_request(request)
-                try:
-                    trip.answered(response)
-                    await self._read(response, trip)
-                finally:
-                    await response.aclose()
-        except TimeoutError:
-            failure = trip.failure("timeout")
-        except (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ConnectError):
-            failure = _Failed("unsent", "tls" if trip.tls_failed else "connect")
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError, OSError):
-            failure = _Failed("unsent", "tls") if trip.tls_failed else trip.failure("broken")
-        else:
-            return trip.answer(number, complete=True)
-        if failure.stage == "answered" and repeat.effect == "write":
-            return trip.answer(number, complete=False)
-        raise failure
-
-    def _request(self, outgoing: Outgoing, trip: _Trip) -> httpx.Request:
-        parts = urlsplit(outgoing.url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        names = {name.lower() for name, _ in outgoing.headers}
-        headers = [*outgoing.headers]
-        if "accept" not in names:
-            headers.append(("Accept", "application/json, */*;q=0.5"))
-        headers += [("Accept-Encoding", "identity"), ("User-Agent", "steward")]
-        connect_s = self._settings.timeouts.connect_s
-        return httpx.Request(
-            outgoing.method,
-            f"{parts.scheme}://{parts.netloc}/",
-            headers=headers,
-            content=outgoing.body,
-            extensions={
-                "timeout": {"connect": connect_s, "pool": connect_s, "read": None, "write": None},
-                "trace": trip.trace,
-                # httpx would write the URL anew; what was built and approved is sent as it is.
-                "target": target.encode("ascii"),
-            },
-        )
-
-    async def _read(self, response: httpx.Response, trip: _Trip) -> None:
-        limit = self._settings.response.max_bytes
-        async for piece in response.aiter_raw():
-            trip.body += piece
-            if len(trip.body) > limit:
-                trip.oversized = True
-                del trip.body[limit:]
-                return
-        trip.unpack(limit)
+    def _breaker_changed(self, state: State) -> None:
+        log = _log.warning if state == "open" else _log.info
+        log("upstream_breaker", upstream=self._name, state=state)
 
 
-class _Slot:
-    """The bulkhead: so many in flight, so many waiting, the next one is refused at once."""
+class _Call:
+    """One call over all its attempts."""
 
-    def __init__(self, client: UpstreamClient) -> None:
-        self._client = client
+    def __init__(
+        self, outgoing: Outgoing, repeat: Repeatability, deadline: Deadline, keep: Callable[[Answer], bool]
+    ) -> None:
+        self.outgoing, self.repeat, self.deadline, self.keep = outgoing, repeat, deadline, keep
+        self.attempts = 0
+        self.last = AttemptFailed("unsent", "connect")
+        self._maybe_done = False
 
-    async def __aenter__(self) -> None:
-        client = self._client
-        if client._slots.locked():
-            if client._waiting >= client._settings.concurrency.waiting:
-                raise _Failed("unsent", "busy")
-            client._waiting += 1
-            try:
-                await client._slots.acquire()
-            finally:
-                client._waiting -= 1
-        else:
-            await client._slots.acquire()
+    def note(self, failed: AttemptFailed) -> None:
+        """`last` is the last attempt that met the upstream: being refused here afterwards says nothing new."""
+        if failed.cause not in ("busy", "open") or not self.attempts:
+            self.last = failed
+        # A status comes here only where it proves that nothing was done (`unless_executed`).
+        self._maybe_done |= failed.stage != "unsent" and failed.cause != "status"
 
-    async def __aexit__(self, *error: object) -> None:
-        self._client._slots.release()
-
-
-class _Trip:
-    """How far one attempt came."""
-
-    def __init__(self) -> None:
-        self.stage: Stage = "unsent"
-        self.tls_failed = False
-        self.status = 0
-        self.headers: dict[str, str] = {}
-        self.body = bytearray()
-        self.oversized = False
-
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """httpcore tells each step; a request is unsent until its first header is about to be written."""
-        if event.endswith("start_tls.failed"):
-            self.tls_failed = True
-        elif event.endswith("send_request_headers.started"):
-            self.stage = "sent"
-
-    def answered(self, response: httpx.Response) -> None:
-        self.stage = "answered"
-        self.status = response.status_code
-        self.headers = {name.lower(): value for name, value in response.headers.items()}
-
-    def unpack(self, limit: int) -> None:
-        """gzip and deflate although `identity` was asked for: unpacked once, never beyond the cap."""
-        packing = self.headers.get("content-encoding", "").strip().lower()
-        if packing in ("", "identity"):
-            return
-        if packing not in ("gzip", "x-gzip", "deflate"):
-            raise httpx.DecodingError("an encoding that was not asked for")
-        unpacker = zlib.decompressobj(47)
-        try:
-            plain = unpacker.decompress(bytes(self.body), limit + 1)
-        except zlib.error as error:
-            raise httpx.DecodingError("not what its encoding says") from error
-        self.oversized = len(plain) > limit
-        self.body = bytearray(plain[:limit])
-
-    def failure(self, cause: Cause) -> _Failed:
-        return _Failed(self.stage, cause)
-
-    def answer(self, attempts: int, *, complete: bool) -> Answer:
-        return Answer(self.status, self.headers, bytes(self.body), complete, self.oversized, attempts)
+    def code(self) -> ToolErrorCode:
+        """What a call without an answer is. One attempt that may have been executed makes a write's outcome unknown,
+        whatever became of the attempts after it."""
+        if self.repeat.effect == "write" and self._maybe_done:
+            return "unknown_outcome"
+        if self.last.cause == "tls":
+            return "upstream_tls"
+        if self.last.cause == "timeout":
+            return "timeout"
+        return "bad_upstream_response" if self.last.stage == "answered" else "unavailable"
 
 
-def _failure(state: RetryCallState) -> _Failed:
+def _failure(state: RetryCallState) -> AttemptFailed:
     error = state.outcome.exception() if state.outcome is not None else None
-    if not isinstance(error, _Failed):
+    if not isinstance(error, AttemptFailed):
         raise TypeError("only failed attempts are tried again")
     return error
 
 
 def _may_repeat(error: BaseException, repeat: Repeatability) -> bool:
-    if not isinstance(error, _Failed):
-        return False
-    # A full bulkhead answers at once: waiting for it again would only make it fuller.
-    if error.cause == "busy":
+    if not isinstance(error, AttemptFailed):
         return False
     return error.cause == "status" or repeat.after_failure(error.stage, error.cause)
-
-
-def _code(failed: _Failed, repeat: Repeatability) -> ToolErrorCode:
-    if failed.cause == "tls":
-        return "upstream_tls"
-    if repeat.effect == "write" and failed.stage != "unsent":
-        return "unknown_outcome"
-    if failed.cause == "timeout":
-        return "timeout"
-    return "bad_upstream_response" if failed.stage == "answered" else "unavailable"
-
-
-def _tls(settings: UpstreamSettings) -> ssl.SSLContext:
-    if settings.base_url.startswith("http:"):
-        # Never used; it knows no authority, so that it could only fail. Reading the system's takes 25 ms an upstream.
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context = ssl.create_default_context(cafile=settings.tls.ca_file)
-        if settings.tls.client_cert is not None:
-            context.load_cert_chain(settings.tls.client_cert, settings.tls.client_key)
-    except OSError as error:
-        raise ConfigurationError(f"the tls files of {settings.base_url} cannot be used: {error}") from None
-    return context

@@ -5,6 +5,7 @@ Every key is described in `docs/upstreams.md`; `config_schema.py` makes the JSON
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -154,6 +155,22 @@ class UpstreamSettings(Part):
         except ValueError as error:
             raise ValueError("the port of base_url is no number up to 65535") from error
         return value.rstrip("/")
+
+    @field_validator("networks")
+    @classmethod
+    def _cidrs(cls, value: list[str] | None) -> list[str] | None:
+        for text in value or []:
+            try:
+                ipaddress.ip_network(text)
+            except ValueError as error:
+                raise ValueError(f"networks: {error}; write CIDRs, such as 10.0.0.0/8") from error
+        return value
+
+    @model_validator(mode="after")
+    def _checked_address(self) -> Self:
+        if self.networks is not None and self.proxy is not None:
+            raise ValueError("networks and proxy exclude each other: behind a proxy, the proxy looks up the address")
+        return self
 
     @field_validator("bind")
     @classmethod

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-from integrations.upstream.client import Answer
+from integrations.upstream.answer import Answer
 from integrations.upstream.config import TextEncoding
 
 Kind = Literal["empty", "json", "text", "html", "binary", "broken"]
@@ -69,6 +69,9 @@ def decode(answer: Answer, encoding: TextEncoding) -> Decoded:
     if "html" in media_type or _HTML.match(text):
         return Decoded("html", text, media_type, size, replaced)
     is_json = media_type.endswith("json")
+    if answer.oversized and is_json:
+        # Cut off, it is none; parsing 2 MB to find out takes a quarter of a second.
+        return Decoded("broken", media_type=media_type, size=size)
     if is_json or text.lstrip()[:1] in ("{", "["):
         try:
             return Decoded("json", _parse(text), media_type, size, replaced)

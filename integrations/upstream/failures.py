@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from integrations.upstream.client import Answer
+from integrations.upstream.answer import Answer
 from integrations.upstream.config import Errors, UpstreamSettings
 from integrations.upstream.decode import Decoded
 from integrations.upstream.envelope import Opened, error_message, liberal

@@ -11,8 +11,8 @@ from typing import Any
 import structlog
 
 from integrations.upstream import failures
+from integrations.upstream.answer import Answer
 from integrations.upstream.caps import beginning
-from integrations.upstream.client import Answer
 from integrations.upstream.decode import Decoded, decode
 from integrations.upstream.differs import differences
 from integrations.upstream.envelope import Opened, open_envelope

@@ -19,7 +19,11 @@ MAX_RETRY_AFTER_S = 30.0
 MIN_ATTEMPT_S = 0.3
 
 Stage = Literal["unsent", "sent", "answered"]
-Cause = Literal["connect", "tls", "timeout", "broken", "busy", "status"]
+# `address`: outside of `networks`. `unreadable`: came, but not as HTTP should be. `busy` and `open`: refused here, by
+# bulkhead or breaker. `status`: a whole answer.
+Cause = Literal["connect", "tls", "address", "timeout", "broken", "unreadable", "busy", "open", "status"]
+# They would be the same a moment later, and a full bulkhead only fuller.
+_FINAL = frozenset({"tls", "address", "unreadable", "busy", "open"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Repeatability:
 
     def after_failure(self, stage: Stage, cause: Cause) -> bool:
         """No answer, or a broken one: `stage` says how far the request came."""
-        if cause == "tls":
+        if cause in _FINAL:
             return False
         if stage == "unsent":
             return True
@@ -84,6 +88,10 @@ class RetryBudget:
 
     def __init__(self) -> None:
         self._tokens = self.LIMIT
+
+    @property
+    def tokens(self) -> float:
+        return self._tokens
 
     def earn(self) -> None:
         """A call began."""

@@ -13,7 +13,7 @@ import pytest
 from schemas.settings import PROJECT
 
 OURS = ("agent", "app", "blueprints", "commands", "demo", "integrations", "main", "schemas")
-NETWORK = {"httpx", "httpx2", "aiohttp", "tenacity", "openai"}
+NETWORK = {"httpcore", "httpx", "httpx2", "aiohttp", "tenacity", "openai"}
 SANIC = {"sanic", "sanic_ext"}
 REVEALERS = {f"integrations/upstream/{name}.py" for name in ("auth", "identity", "scrub")}
 # What touches files, sockets, processes or the clock of the machine.

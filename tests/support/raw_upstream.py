@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -17,6 +18,8 @@ class Received:
     target: str
     headers: list[tuple[str, str]]
     body: bytes
+    # True once the client has ended the connection.
+    gone: Callable[[], bool] = lambda: False
 
     def header(self, name: str) -> str | None:
         return next((value for known, value in self.headers if known == name.lower()), None)
@@ -63,10 +66,12 @@ def reset() -> Play:
 
 
 def silence() -> Play:
-    """No answer ever."""
+    """No answer ever; it ends when the client has left."""
 
-    async def play(_: Received, __: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(3600)
+    async def play(received: Received, writer: asyncio.StreamWriter) -> None:
+        while not received.gone():
+            await asyncio.sleep(0.01)
+        writer.close()
 
     return play
 
@@ -85,6 +90,26 @@ def drip(head: bytes, piece: bytes, every_s: float) -> Play:
 
 
 @dataclass
+class Pour:
+    """A head, then one piece after the other as fast as it is taken, for ever; `poured` bytes went out in all."""
+
+    head: bytes
+    piece: bytes
+    poured: int = 0
+    ended: bool = False
+
+    async def __call__(self, _: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(self.head)
+        try:
+            while not writer.is_closing():
+                writer.write(self.piece)
+                await writer.drain()
+                self.poured += len(self.piece)
+        finally:
+            self.ended = True
+
+
+@dataclass
 class RawUpstream:
     """`async with RawUpstream([...]) as upstream:`; the plays are used up one by one, the last one again and again."""
 
@@ -92,10 +117,17 @@ class RawUpstream:
     requests: list[Received] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    # Played on a new connection before anything is read: an upstream that resets at once, or speaks another protocol.
+    greeting: Play | None = None
+    # With one, the upstream speaks TLS; `url` is https then.
+    tls: ssl.SSLContext | None = None
+    host: str = "127.0.0.1"
+    # With a number, so many bytes of a request are read, and then the play begins.
+    hasty: int | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
 
     @property
     def open_connections(self) -> int:
@@ -104,7 +136,7 @@ class RawUpstream:
 
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -122,8 +154,10 @@ class RawUpstream:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         try:
+            if self.greeting is not None:
+                await self.greeting(Received("", "", [], b""), writer)
             while not writer.is_closing():
-                received = await _read(reader)
+                received = await (_read(reader) if self.hasty is None else _begin(reader, self.hasty))
                 self.requests.append(received)
                 play = self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]
                 await play(received, writer)
@@ -133,10 +167,15 @@ class RawUpstream:
             writer.transport.abort()
 
 
+async def _begin(reader: asyncio.StreamReader, size: int) -> Received:
+    method = (await reader.readexactly(size)).decode("latin-1").partition(" ")[0]
+    return Received(method, "", [], b"", reader.at_eof)
+
+
 async def _read(reader: asyncio.StreamReader) -> Received:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")[:-2]
     method, target, _ = first.split(" ", 2)
     headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
     length = int(next((value for name, value in headers if name == "content-length"), "0"))
-    return Received(method, target, headers, await reader.readexactly(length))
+    return Received(method, target, headers, await reader.readexactly(length), reader.at_eof)

@@ -85,11 +85,18 @@ def test_a_name_that_does_not_exist_is_a_mistake_with_its_line(
     assert caught.value.line == line
 
 
-def test_keys_without_effect_so_far_are_noted(tmp_path: Path) -> None:
-    """Nothing is ignored in silence."""
-    notes = write_catalogue(tmp_path, "http://h", "    breaker: {failures: 3}\n    networks: [10.0.0.0/8]\n").notes
-    reasons = " ".join(note.reason for note in notes if "not effective yet" in note.reason)
-    assert all(key in reasons for key in ("breaker", "networks"))
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("    networks: [10.0.0.0/33]\n", "write CIDRs"),
+        ("    networks: [10.0.0.1/8]\n", "write CIDRs"),
+        ("    networks: [10.0.0.0/8]\n    proxy: http://p:3128\n", "exclude each other"),
+    ],
+)
+def test_networks_that_cannot_be_checked_are_a_mistake(tmp_path: Path, more: str, said: str) -> None:
+    """A CIDR that is none, and a proxy, which would look up the address where it cannot be checked."""
+    with pytest.raises(ConfigurationError, match=said):
+        write_catalogue(tmp_path, "http://h", more)
 
 
 def test_more_operations_than_allowed_are_reported(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from integrations.openapi.load import load_document
 from integrations.openapi.model import Document, Tool, ToolOptions
 from integrations.openapi.tools import build_tools
-from integrations.upstream.client import Answer
+from integrations.upstream.answer import Answer
 from integrations.upstream.config import OperationSettings, UpstreamSettings
 from integrations.upstream.response import result_of
 from integrations.upstream.target import Target, Upstream
