@@ -1,7 +1,7 @@
 """What hostile documents cost: CPU and memory of each, read in a child process of its own with finite resources.
 
-`python -m bench.hostile_documents [NAME-PART]` prints a table and exits 1 where one costs more than its budget or ends its
-process. With `--measure FILE` it is the child: it reads the one document as a gateway does, and prints what it found.
+`python -m bench.hostile_documents [NAME-PART]` prints a table and exits 1 where one costs more than its budget or ends
+its process. With `--measure FILE` it is the child: it reads one document as a gateway does and prints what it found.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Documents that attack their reader, one function each: `bench/hostile_documents.py` measures them, tests tell their end.
+"""Documents that attack their reader, one function each: `bench/hostile_documents.py` measures, tests tell their end.
 
 Cases A60 to A71 name the attacks. Each is as large as makes its point, not as large as a file can be.
 """
