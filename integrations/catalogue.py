@@ -136,12 +136,7 @@ def _targets(upstream: Upstream, taken: set[str]) -> tuple[dict[str, Target], li
         notes += more
     tools, more = build_tools(document, _options(settings, by_key), taken)
     notes += more
-    for tool in tools[settings.max_operations :]:
-        reason = f"more than max_operations ({settings.max_operations}); raise it in upstreams.yaml"
-        notes.append(Note(document.name, "", reason, "dropped", tool.operation.key))
-        taken.discard(tool.name)
-    kept = tools[: settings.max_operations]
-    return {tool.name: _target(upstream, tool, by_key[tool.operation.key]) for tool in kept}, notes
+    return {tool.name: _target(upstream, tool, by_key[tool.operation.key]) for tool in tools}, notes
 
 
 def _target(upstream: Upstream, tool: Tool, settings: OperationSettings) -> Target:
@@ -176,6 +171,7 @@ def _options(settings: UpstreamSettings, by_key: Mapping[str, OperationSettings]
         reserved_headers=frozenset(headers),
         drop=tuple(settings.drop),
         operations=operations,
+        max_tools=settings.max_operations,
     )
 
 

@@ -46,11 +46,12 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`parameters` is the tool's schema, `arguments` its map; `cut` says that something was shortened."""
+    """`parameters` is the tool's schema, `arguments` its map; `cut`: something was shortened, `brief`: all texts were."""
 
     parameters: dict[str, Any]
     arguments: dict[str, Argument]
     cut: bool
+    brief: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,11 @@ def build_arguments(operation: Operation, options: ToolOptions, budget: int) -> 
 def _built(operation: Operation, items: list[_Item], budget: int) -> Arguments:
     names = argument_names((item.argument.location, _wire(item.argument)) for item in items)
     arguments = {name: item.argument for name, item in zip(names, items, strict=True)}
-    parameters, cut = _fit(dict(zip(names, items, strict=True)), budget)
+    parameters, cut, brief = _fit(dict(zip(names, items, strict=True)), budget)
     dependent = _dependent(names, items, operation.body)
     if dependent:
         parameters["dependentRequired"] = dependent
-    return Arguments(parameters, arguments, cut)
+    return Arguments(parameters, arguments, cut, brief)
 
 
 def is_reserved(header: str, more: frozenset[str]) -> bool:
@@ -202,8 +203,8 @@ def _wire(argument: Argument) -> str:
     return argument.name
 
 
-def _fit(items: dict[str, _Item], budget: int) -> tuple[dict[str, Any], bool]:
-    """The schema in the richest detail that fits the budget."""
+def _fit(items: dict[str, _Item], budget: int) -> tuple[dict[str, Any], bool, bool]:
+    """The schema in the richest detail that fits the budget; whether it was cut, and whether all texts were left out."""
     parameters: dict[str, Any] = {}
     cut = False
     for detail in DETAILS:
@@ -215,8 +216,8 @@ def _fit(items: dict[str, _Item], budget: int) -> tuple[dict[str, Any], bool]:
             continue
         close_objects(parameters)
         if size_of(parameters) <= budget and ("$defs" not in parameters or fan_out(parameters) <= MAX_FAN_OUT):
-            return parameters, cut or detail not in DETAILS[:2]
-    return parameters, True
+            return parameters, cut or detail not in DETAILS[:2], detail.text == 0
+    return parameters, True, True
 
 
 def size_of(value: Any) -> int:

@@ -179,6 +179,8 @@ class Projector:
         merged = merge(schema, self.defs, 0, self._looks)
         if merged is not None:
             words = {key: value for key, value in rest.items() if key in _FLAT_BESIDE}
+            for member in reversed(members):
+                words = {**self._said(member), **words}
             flat = {"type": "object", "properties": merged[0], "required": list(merged[1]), **words}
             for member in members:
                 chain = self._through(member, chain)
@@ -189,6 +191,13 @@ class Projector:
         self._own(rest, result, name)
         self._nested(rest, result, name, depth, chain)
         return result
+
+    def _said(self, member: Schema) -> dict[str, Any]:
+        """What a merged member says of the whole, itself or by the definition that it names."""
+        if isinstance(member, Mapping) and "$ref" in member and "description" not in member:
+            member = self.defs.get(str(member["$ref"]).removeprefix("#/$defs/"), True)
+        text = member.get("description") if isinstance(member, Mapping) else None
+        return {"description": text} if isinstance(text, str) else {}
 
     def _through(self, member: Schema, chain: tuple[str, ...]) -> tuple[str, ...]:
         """The chain with what a merged member names, so that recursion through `allOf` is seen."""
