@@ -46,7 +46,7 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`parameters` is the tool's schema, `arguments` its map; `cut`: something was shortened, `brief`: all texts were."""
+    """`parameters` is the schema, `arguments` its map; `cut`: something was shortened, `brief`: no text is left."""
 
     parameters: dict[str, Any]
     arguments: dict[str, Argument]
@@ -204,7 +204,7 @@ def _wire(argument: Argument) -> str:
 
 
 def _fit(items: dict[str, _Item], budget: int) -> tuple[dict[str, Any], bool, bool]:
-    """The schema in the richest detail that fits the budget; whether it was cut, and whether all texts were left out."""
+    """The schema in the richest detail that fits the budget; whether it was cut, and whether no text is left."""
     parameters: dict[str, Any] = {}
     cut = False
     for detail in DETAILS:
