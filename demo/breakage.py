@@ -107,6 +107,8 @@ def _as_gbk(body: bytes) -> bytes:
 
 def _with_many_rows(body: bytes) -> bytes:
     """The same answer with the first list of objects in it repeated to 2,000 rows, and its total set."""
+    if not body:
+        return body
     document = json.loads(body)
     found = _list_of_rows(document)
     if not found:

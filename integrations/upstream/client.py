@@ -111,10 +111,14 @@ class UpstreamClient:
             reraise=True,
         )
         try:
-            return await retrying(self._next_attempt, call)
+            answer = await retrying(self._next_attempt, call)
+            if not call.hides_its_outcome(answer):
+                return answer
+            raise CallFailed("unknown_outcome", call.attempts)
         except AttemptFailed as failed:
-            if call.last.answer is not None and call.last.cause == "status":
-                return call.last.answer
+            answer_of_last = call.last.answer if call.last.cause == "status" else None
+            if answer_of_last is not None and not call.hides_its_outcome(answer_of_last):
+                return answer_of_last
             wait_s = self._breaker.opens_in_s if failed.cause == "open" else None
             raise CallFailed(call.code(), call.attempts, wait_s) from None
 
@@ -209,6 +213,12 @@ class _Call:
             self.last = failed
         # A status comes here only where it proves that nothing was done (`unless_executed`).
         self._maybe_done |= failed.stage != "unsent" and failed.cause != "status"
+
+    def hides_its_outcome(self, answer: Answer) -> bool:
+        """Whether an upstream that is in trouble answers a write, of which an earlier attempt may have been executed:
+        that this attempt was not says nothing of the other."""
+        troubled = answer.status >= 500 or answer.status in _BUSY_STATUSES
+        return self.repeat.effect == "write" and self._maybe_done and troubled
 
     def code(self) -> ToolErrorCode:
         """What a call without an answer is. One attempt that may have been executed makes a write's outcome unknown,

@@ -157,7 +157,7 @@ class RawUpstream:
             if self.greeting is not None:
                 await self.greeting(Received("", "", [], b""), writer)
             while not writer.is_closing():
-                received = await (_read(reader) if self.hasty is None else _begin(reader, self.hasty))
+                received = await (read_request(reader) if self.hasty is None else _begin(reader, self.hasty))
                 self.requests.append(received)
                 play = self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]
                 await play(received, writer)
@@ -172,7 +172,7 @@ async def _begin(reader: asyncio.StreamReader, size: int) -> Received:
     return Received(method, "", [], b"", reader.at_eof)
 
 
-async def _read(reader: asyncio.StreamReader) -> Received:
+async def read_request(reader: asyncio.StreamReader) -> Received:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")[:-2]
     method, target, _ = first.split(" ", 2)

@@ -60,6 +60,21 @@ async def test_a_write_with_an_idempotency_key_is_sent_again_with_the_same_key(t
     assert [received.header("idempotency-key") for received in upstream.requests] == ["approval-1", "approval-1"]
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_trouble_after_an_attempt_that_may_have_been_executed_leaves_the_outcome_unknown(
+    tmp_path: Path, status: int
+) -> None:
+    """The first sending was lost on the way back; that the second one was refused says nothing of the first."""
+    more = "    operations:\n      makeThing: {idempotency: {header: Idempotency-Key}, unless_executed: [503]}\n"
+    async with (
+        RawUpstream([hang_up(), answer({"message": "busy"}, status)]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url, more)) as toolset,
+    ):
+        result = await run(toolset, "makeThing", key="approval-1", name="x")
+    assert result.error == "unknown_outcome"
+    assert len(upstream.requests) >= 2
+
+
 async def test_a_write_that_never_left_is_tried_again_and_then_unavailable(tmp_path: Path) -> None:
     """F01: nobody listens, so no byte was sent; three attempts, then a sentence, not an unknown outcome."""
     waits: list[float] = []
