@@ -11,7 +11,7 @@ from tests.support.exactly_once import run_schedules
 
 # A server of asyncio that is closed in the moment of accepting leaves the accepted socket to the collector: restarts of
 # the upstream do that to it. Sockets of the gateway are watched in tests/unit/integrations/upstream.
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seed", [11, 12])
 async def test_no_write_is_done_twice_or_left_untold(tmp_path: Path, seed: int) -> None:
     """F05-F08, F10, F24, F48: 250 conversations with one to nine confirmations each; every write is committed at most
