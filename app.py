@@ -28,7 +28,7 @@ from commands.banner import banner
 from commands.cli import build_cli
 from commands.estate import estate_variables
 from commands.logs import set_up_logging
-from integrations.catalogue import Catalogue, load_catalogue
+from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
 from integrations.stores.memory import MemoryApprovals, MemoryConversations
 from integrations.stores.memory_log import MemoryLog
@@ -78,7 +78,8 @@ def create_model(settings: Settings) -> Model:
 
 def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any, Any]:
     """The gateway, ready to serve. Raises `ConfigurationError` or `DocumentError` for what cannot be used at all."""
-    catalogue = load_catalogue(settings.upstreams, {**estate_variables(settings), **environment})
+    variables = {**estate_variables(settings), **environment}
+    catalogue = load_catalogue(settings.upstreams, variables, document_limits(settings))
     model = create_model(settings)
     toolsets = CatalogueToolsets(catalogue)
     entries = MemoryLog(settings.log_entries, settings.max_conversations)

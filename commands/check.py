@@ -10,7 +10,7 @@ from typing import Any
 from commands.addresses import advise_addresses
 from integrations.catalogue import Catalogue
 from integrations.openapi.advice import Advice, advise
-from integrations.openapi.load import load_document
+from integrations.openapi.load import Limits, load_document
 from integrations.openapi.model import Document, Note, Tool, ToolOptions
 from integrations.openapi.tools import build_tools
 from integrations.upstream.target import Target
@@ -59,11 +59,11 @@ class Report:
         return self.error is not None or any(note.action == "skipped" for note in self.notes)
 
 
-def of_documents(paths: Sequence[Path]) -> Iterator[Report]:
+def of_documents(paths: Sequence[Path], limits: Limits | None = None) -> Iterator[Report]:
     """A report on each document as it is, without upstreams.yaml."""
     for path in paths:
         try:
-            document = load_document(path)
+            document = load_document(path, limits=limits)
         except DocumentError as error:
             yield Report(str(path), None, (), (), error)
             continue

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from commands import call, check, estate, request, tools
 from commands.logs import set_up_logging
-from integrations.catalogue import Catalogue, load_catalogue
+from integrations.catalogue import Catalogue, document_limits, load_catalogue
+from integrations.openapi.load import Limits
 from integrations.upstream.config_schema import schema_text
 from schemas.errors import ArgumentsInvalid, ConfigurationError, RequestRefused, StewardError
 from schemas.settings import Settings
@@ -61,7 +62,8 @@ def build_cli(
     def catalogue() -> Catalogue:
         settings = _settings(read_settings)
         try:
-            return load_catalogue(settings.upstreams, {**estate.estate_variables(settings), **environment})
+            variables = {**estate.estate_variables(settings), **environment}
+            return load_catalogue(settings.upstreams, variables, document_limits(settings))
         except StewardError as error:
             _stop(error)
 
@@ -85,11 +87,13 @@ def build_cli(
             _stop(error, 2)
         raise typer.Exit(code)
 
-    document_commands(cli, catalogue)
+    document_commands(cli, catalogue, lambda: document_limits(_settings(read_settings)))
     return cli
 
 
-def document_commands(cli: typer.Typer, catalogue: Callable[[], Catalogue]) -> None:
+def document_commands(
+    cli: typer.Typer, catalogue: Callable[[], Catalogue], limits: Callable[[], Limits] = Limits
+) -> None:
     """Adds the commands that read documents: `tools`, `request` and `check`. They send nothing."""
 
     @cli.command("tools")
@@ -99,7 +103,7 @@ def document_commands(cli: typer.Typer, catalogue: Callable[[], Catalogue]) -> N
     ) -> None:
         """List the tools of OpenAPI documents, or of the whole catalogue, and what did not become one and why."""
         if documents:
-            code = tools.print_documents(documents, as_json=as_json)
+            code = tools.print_documents(documents, as_json=as_json, limits=limits())
         else:
             code = tools.print_catalogue(catalogue(), as_json=as_json)
         raise typer.Exit(code)
@@ -116,7 +120,7 @@ def document_commands(cli: typer.Typer, catalogue: Callable[[], Catalogue]) -> N
         if arguments == "-":
             arguments = sys.stdin.read()
         try:
-            built = request.built_request(document, tool, arguments, base_url)
+            built = request.built_request(document, tool, arguments, base_url, limits=limits())
         except (ArgumentsInvalid, RequestRefused) as error:
             _stop(error, 2)
         except StewardError as error:
@@ -135,7 +139,7 @@ def document_commands(cli: typer.Typer, catalogue: Callable[[], Catalogue]) -> N
         if schema:
             print(schema_text(), end="")
             return
-        reports = check.of_documents(documents) if documents else check.of_catalogue(catalogue())
+        reports = check.of_documents(documents, limits()) if documents else check.of_catalogue(catalogue())
         raise typer.Exit(check.print_reports(reports, every=every, as_json=as_json))
 
 

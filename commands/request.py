@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from integrations.openapi.load import load_document
+from integrations.openapi.load import Limits, load_document
 from integrations.openapi.model import Document, Server, Tool, ToolOptions
 from integrations.openapi.tools import build_tools
 from integrations.openapi.validate import Validator
@@ -21,13 +21,15 @@ from schemas.jsontext import to_json
 MAX_ARGUMENTS_BYTES = 16 * 1024 * 1024
 
 
-def built_request(path: Path, name: str, arguments: str, base_url: str | None) -> BuiltRequest:
+def built_request(
+    path: Path, name: str, arguments: str, base_url: str | None, *, limits: Limits | None = None
+) -> BuiltRequest:
     """The request of the tool `name` (or operationId, or "METHOD /path") of the document at `path`.
 
     Without `base_url` the document's own server is used. Raises `DocumentError` where the document does not load,
     `ArgumentsInvalid` and `RequestRefused` for what cannot be built.
     """
-    document = load_document(path)
+    document = load_document(path, limits=limits)
     tools, notes = build_tools(document, ToolOptions(), set())
     tool = _find(name, tools)
     if tool is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from integrations.catalogue import Catalogue
-from integrations.openapi.load import load_document
+from integrations.openapi.load import Limits, load_document
 from integrations.openapi.model import Argument, Note, Tool, ToolOptions
 from integrations.openapi.tools import build_tools
 from schemas.errors import DocumentError
@@ -17,7 +17,7 @@ from schemas.jsontext import to_json
 _LEFT_OUT = ("skipped", "dropped")
 
 
-def print_documents(paths: Sequence[Path], *, as_json: bool) -> int:
+def print_documents(paths: Sequence[Path], *, as_json: bool, limits: Limits | None = None) -> int:
     """The tools of each document, one at a time; the exit code: 1 where one did not load.
 
     As JSON one object a line: a tool, `{"skipped", "method", "path"}`, or `{"document", "error"}`. With several
@@ -27,7 +27,7 @@ def print_documents(paths: Sequence[Path], *, as_json: bool) -> int:
     for path in paths:
         more = {"document": str(path)} if len(paths) > 1 else {}
         try:
-            document = load_document(path)
+            document = load_document(path, limits=limits)
         except DocumentError as error:
             code = 1
             _print_error(str(path), error, as_json=as_json)

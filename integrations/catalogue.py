@@ -17,9 +17,10 @@ from integrations.catalogue_checks import (
     reconcile_mistake,
 )
 from integrations.openapi.bodies import offered
-from integrations.openapi.load import load_document
+from integrations.openapi.load import Limits, load_document
 from integrations.openapi.model import Note, Operation, OperationOptions, Tool, ToolOptions
 from integrations.openapi.tools import build_tools, drop_globs, dropped_by
+from integrations.paging import with_first_page
 from integrations.upstream.config import (
     IdentitySettings,
     OperationSettings,
@@ -32,6 +33,7 @@ from integrations.upstream.config_file import LoadedFile, load_file
 from integrations.upstream.jwt_keys import JwtKeys, KeysUnusable
 from integrations.upstream.target import Target, Upstream
 from schemas.errors import DocumentError
+from schemas.settings import Settings
 
 EXTENSION = "x-steward-"
 
@@ -72,7 +74,16 @@ class Catalogue:
         return counts
 
 
-def load_catalogue(path: Path, environment: Mapping[str, str]) -> Catalogue:
+def document_limits(settings: Settings) -> Limits:
+    """What one document may cost, as the settings say."""
+    return Limits(
+        max_bytes=settings.document_max_bytes,
+        max_nodes=settings.document_max_nodes,
+        max_alias_nodes=settings.document_max_alias_nodes,
+    )
+
+
+def load_catalogue(path: Path, environment: Mapping[str, str], limits: Limits | None = None) -> Catalogue:
     """The catalogue of the upstreams file `path`; `environment` fills its `${NAME}`.
 
     Raises `ConfigurationError` for a mistake in the file. A document that does not load costs its own upstream and
@@ -88,7 +99,7 @@ def load_catalogue(path: Path, environment: Mapping[str, str]) -> Catalogue:
     taken: set[str] = set()
     for name, settings in file.settings.upstreams.items():
         try:
-            document = load_document(path.parent / settings.document, name=settings.document)
+            document = load_document(path.parent / settings.document, name=settings.document, limits=limits)
         except DocumentError as error:
             failures[name] = error
             reports[name] = (Note(error.document, error.pointer, error.reason, "skipped"),)
@@ -125,12 +136,7 @@ def _targets(upstream: Upstream, taken: set[str]) -> tuple[dict[str, Target], li
         notes += more
     tools, more = build_tools(document, _options(settings, by_key), taken)
     notes += more
-    for tool in tools[settings.max_operations :]:
-        reason = f"more than max_operations ({settings.max_operations}); raise it in upstreams.yaml"
-        notes.append(Note(document.name, "", reason, "dropped", tool.operation.key))
-        taken.discard(tool.name)
-    kept = tools[: settings.max_operations]
-    return {tool.name: _target(upstream, tool, by_key[tool.operation.key]) for tool in kept}, notes
+    return {tool.name: _target(upstream, tool, by_key[tool.operation.key]) for tool in tools}, notes
 
 
 def _target(upstream: Upstream, tool: Tool, settings: OperationSettings) -> Target:
@@ -139,12 +145,12 @@ def _target(upstream: Upstream, tool: Tool, settings: OperationSettings) -> Targ
     undeclared: dict[tuple[str, str], Scalar] = {}
     for (location, name), value in upstream.settings.bindings().items():
         if (location, name.lower() if location == "header" else name) in known or (
-            location == "body" and name in _body_properties(tool.operation)
+            location == "body" and name.partition(".")[0] in _body_properties(tool.operation)
         ):
             declared[location, name] = value
         elif location == "header" and value is not None:
             undeclared[location, name] = value
-    return Target(upstream, tool, settings, declared, undeclared)
+    return Target(upstream, with_first_page(tool, upstream.settings.paging), settings, declared, undeclared)
 
 
 def _body_properties(operation: Operation) -> set[str]:
@@ -165,6 +171,7 @@ def _options(settings: UpstreamSettings, by_key: Mapping[str, OperationSettings]
         reserved_headers=frozenset(headers),
         drop=tuple(settings.drop),
         operations=operations,
+        max_tools=settings.max_operations,
     )
 
 
@@ -173,22 +180,26 @@ def _operation_settings(upstream: Upstream, operation: Operation) -> tuple[Opera
     said = upstream.settings.operations
     settings = said.get(operation.key) or said.get(operation.operation_id) or OperationSettings()
     extra: dict[str, Any] = {}
+    notes: list[Note] = []
     for name, value in operation.extensions.items():
         field = name.removeprefix(EXTENSION).replace("-", "_")
         if name.startswith(EXTENSION) and field in OperationSettings.model_fields:
             extra[field] = value
+        elif name.startswith(EXTENSION):
+            hint = nearest(name, [EXTENSION + known.replace("_", "-") for known in OperationSettings.model_fields])
+            notes.append(Note(upstream.document.name, "", f"{name} has no effect{hint}", "noticed", operation.key))
     # A document can only make an operation stricter.
     if extra.get("effect") == "read":
         del extra["effect"]
     extra = {field: value for field, value in extra.items() if field not in settings.model_fields_set}
     if not extra:
-        return settings, []
+        return settings, notes
     try:
         said_there = OperationSettings.model_validate(extra)
     except ValidationError as error:
         reason = f"{EXTENSION}*: {error.errors(include_url=False, include_input=False)[0]['msg']}"
-        return settings, [Note(upstream.document.name, "", reason, "skipped", operation.key)]
-    return settings.model_copy(update={field: getattr(said_there, field) for field in extra}), []
+        return settings, [*notes, Note(upstream.document.name, "", reason, "skipped", operation.key)]
+    return settings.model_copy(update={field: getattr(said_there, field) for field in extra}), notes
 
 
 def _identity(file: LoadedFile, upstreams: Mapping[str, Upstream]) -> tuple[Target | None, list[Note]]:

@@ -124,9 +124,11 @@ def _unknown_fields(upstream: Upstream, targets: Iterable[Target], note: Callabl
     owned = owner is None
     for target in targets:
         operation = target.tool.operation
+        key = next((k for k in (operation.key, operation.operation_id) if k in upstream.settings.operations), None)
+        if key is None and owned:
+            continue  # nothing is said of its fields, and to collect them has its price
         paths = FieldPaths(target.tool)
         owned = owned or (owner is not None and paths.unknown(owner) is None)
-        key = next((k for k in (operation.key, operation.operation_id) if k in upstream.settings.operations), None)
         if key is None:
             continue
         for kind in _BY_FIELD:

@@ -18,6 +18,7 @@ from integrations.approval_text import MAX_CHARS, MAX_LINES, ApprovalText, too_m
 from integrations.binding import Binder
 from integrations.catalogue import Catalogue
 from integrations.openapi.validate import Validator
+from integrations.paging import paged
 from integrations.reconcile import Reconciler
 from integrations.toolsearch import Indexed, ToolIndex
 from integrations.toolwords import tool_group, tool_shown, tool_terms
@@ -119,7 +120,7 @@ class CatalogueToolset:
         own = _own_member(arguments, target)
         if own is not None:
             return ToolResult.failure("invalid_arguments", f"`{own}` is filled by the gateway; leave it out.")
-        sent = target.upstream.dates.write(_bounded_page(arguments, target))
+        sent = target.upstream.dates.write(paged(arguments, target))
         try:
             built = build_request(
                 target.tool,
@@ -264,16 +265,3 @@ def _own_member(arguments: Mapping[str, Any], target: Target) -> str | None:
                 if found:
                     return min(found)
     return None
-
-
-def _bounded_page(arguments: Mapping[str, Any], target: Target) -> dict[str, Any]:
-    """No page larger than `paging.max_size`: rows that are cut here afterwards would be asked for in vain."""
-    paging = target.upstream.settings.paging
-    bounded = dict(arguments)
-    if paging.size is None or paging.max_size is None:
-        return bounded
-    for name, place in target.tool.arguments.items():
-        wanted = bounded.get(name)
-        if place.location == "query" and place.name == paging.size and isinstance(wanted, int):
-            bounded[name] = min(wanted, paging.max_size)
-    return bounded

@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=PROJECT / "data", description="folder of everything that is written")
     upstreams: Path = Field(default=SHIPPED_UPSTREAMS, description="the upstreams file")
 
+    document_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, description="largest OpenAPI document, in bytes")
+    document_max_nodes: int = Field(default=5_000_000, ge=100, description="values of an OpenAPI document")
+    document_max_alias_nodes: int = Field(default=10_000, ge=0, description="values that aliases add to a document")
+
     model: str = Field(default="", description="model name; 'embedded' forces the embedded model")
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")

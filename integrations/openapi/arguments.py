@@ -17,7 +17,8 @@ from integrations.openapi.model import Argument, Operation, Parameter, RequestBo
 from integrations.openapi.names import argument_names
 from integrations.openapi.project import DETAILS, Detail, Projector, Recursive, TooLarge
 from integrations.openapi.refs import escape
-from integrations.openapi.words import clean
+from integrations.openapi.schemas import CUT
+from integrations.openapi.words import clean, shorten
 
 # OpenAPI 3.1 §4.8.12 reserves Accept, Content-Type and Authorization; the others frame or reroute a request, or turn
 # one method into another.
@@ -27,6 +28,8 @@ RESERVED_HEADERS = frozenset({
     "x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-real-ip", "x-rewrite-url",
 })  # fmt: skip
 _WHOLE = "body"
+# The barest property has some 25 bytes: more would not fit into any tool.
+MAX_ARGUMENTS = 600
 # What a body without a schema takes (§4.8.14: anything): in JSON an object or a list, in a form an object.
 _ANY: dict[Kind, dict[str, Any]] = {
     "json": {"type": ["object", "array"]},
@@ -43,11 +46,12 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`parameters` is the tool's schema, `arguments` its map; `cut` says that something was shortened."""
+    """`parameters` is the schema, `arguments` its map; `cut`: something was shortened, `brief`: no text is left."""
 
     parameters: dict[str, Any]
     arguments: dict[str, Argument]
     cut: bool
+    brief: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +70,32 @@ class _Item:
 def build_arguments(operation: Operation, options: ToolOptions, budget: int) -> Arguments:
     """The arguments of `operation`, in at most `budget` bytes of JSON where cutting can achieve that.
 
-    Raises `Unusable` where no media type of a body is supported.
+    A body whose properties are too many to be shown is one open argument, marked as cut. Raises `Unusable` where no
+    media type of a body is supported, or the parameters alone do not fit.
     """
-    items = [*_parameters(operation, options), *_body(operation.body, options)]
+    parameters, body = list(_parameters(operation, options)), _body(operation.body, options)
+    if len(parameters) > MAX_ARGUMENTS:
+        raise Unusable(f"it has {len(parameters)} parameters, more than the {MAX_ARGUMENTS} that a tool can show")
+    if len(body) <= MAX_ARGUMENTS:
+        built = _built(operation, [*parameters, *body], budget)
+        if size_of(built.parameters) <= budget:
+            return built
+    built = _built(operation, [*parameters, *(_cut_whole(operation.body) if body else ())], budget)
+    if size_of(built.parameters) > budget:
+        raise Unusable(
+            f"its {len(parameters)} parameters do not fit into the {budget} bytes that its tool has for them"
+        )
+    return built
+
+
+def _built(operation: Operation, items: list[_Item], budget: int) -> Arguments:
     names = argument_names((item.argument.location, _wire(item.argument)) for item in items)
     arguments = {name: item.argument for name, item in zip(names, items, strict=True)}
-    parameters, cut = _fit(dict(zip(names, items, strict=True)), budget)
+    parameters, cut, brief = _fit(dict(zip(names, items, strict=True)), budget)
     dependent = _dependent(names, items, operation.body)
     if dependent:
         parameters["dependentRequired"] = dependent
-    return Arguments(parameters, arguments, cut)
+    return Arguments(parameters, arguments, cut, brief)
 
 
 def is_reserved(header: str, more: frozenset[str]) -> bool:
@@ -132,6 +152,16 @@ def _whole(choice: Choice, body: RequestBody) -> _Item:
     )
 
 
+def _cut_whole(body: RequestBody | None) -> list[_Item]:
+    """The body as one open argument."""
+    choice = offered(body)[0] if body is not None else None
+    if body is None or choice is None:
+        return []
+    kind = "string" if choice.kind in ("text", "binary") else "object"
+    text = f"{shorten(clean(body.description), 200)} {CUT}".strip()
+    return [_Item(Argument("body", _WHOLE, ""), {"type": kind, "description": text}, body.required, "", {})]
+
+
 def _flat(choices: tuple[Choice, ...], body: RequestBody, options: ToolOptions) -> list[_Item]:
     """The union of the properties; required is what every way requires. Bound and hidden properties are left out."""
     bound = {name for location, name in options.bound if location == "body"}
@@ -173,18 +203,21 @@ def _wire(argument: Argument) -> str:
     return argument.name
 
 
-def _fit(items: dict[str, _Item], budget: int) -> tuple[dict[str, Any], bool]:
-    """The schema in the richest detail that fits the budget."""
+def _fit(items: dict[str, _Item], budget: int) -> tuple[dict[str, Any], bool, bool]:
+    """The schema in the richest detail that fits the budget; whether it was cut, and whether no text is left."""
     parameters: dict[str, Any] = {}
     cut = False
     for detail in DETAILS:
         try:
-            parameters, cut = _render(items, detail)
+            parameters, cut = _render(items, detail, budget)
         except (TooLarge, Recursive):
             continue
+        if size_of(parameters) > budget:
+            continue
+        close_objects(parameters)
         if size_of(parameters) <= budget and ("$defs" not in parameters or fan_out(parameters) <= MAX_FAN_OUT):
-            return parameters, cut or detail not in DETAILS[:2]
-    return parameters, True
+            return parameters, cut or detail not in DETAILS[:2], detail.text == 0
+    return parameters, True, True
 
 
 def size_of(value: Any) -> int:
@@ -192,10 +225,10 @@ def size_of(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=True, default=str))
 
 
-def _render(items: dict[str, _Item], detail: Detail) -> tuple[dict[str, Any], bool]:
+def _render(items: dict[str, _Item], detail: Detail, budget: int) -> tuple[dict[str, Any], bool]:
     properties: dict[str, Any] = {}
     cut = False
-    projector = Projector({}, detail)
+    projector = Projector({}, detail, room=budget)
     shared = projector.shared
     for name, item in items.items():
         projector = projector.alike(item.defs, files=item.files, accepts=item.accepts)
@@ -219,7 +252,6 @@ def _render(items: dict[str, _Item], detail: Detail) -> tuple[dict[str, Any], bo
     parameters["additionalProperties"] = False
     if shared:
         parameters["$defs"] = shared
-    close_objects(parameters)
     return parameters, cut
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-# Beyond it a value could be checked against so many alternatives that validation takes seconds.
-MAX_FAN_OUT = 5_000
+# Beyond it a value of some kilobytes could be checked against so many alternatives that validation takes seconds.
+MAX_FAN_OUT = 1_000
+# Kinds of places in a value that are looked at; a schema with more is taken for one that fans out.
+_MAX_STATES = 3_000
 
 
 def inline_single(schema: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
@@ -46,30 +49,63 @@ def inline_single(schema: dict[str, Any], shared: dict[str, Any]) -> dict[str, A
 
 
 def fan_out(schema: Mapping[str, Any]) -> int:
-    """How many schemas one value may be checked against, references counted as often as they are reached."""
+    """Against how many schemas one part of a value may be checked at once, however deep it lies; never told beyond
+    `MAX_FAN_OUT` + 1. Where several alternatives lead back to themselves it grows with every level of the value."""
     defs = schema.get("$defs", {})
-    known: dict[str, int] = {}
-
-    def cost(node: Any, inside: frozenset[str]) -> int:
-        if not isinstance(node, Mapping):
-            return 0
-        total = 1
-        ref = node.get("$ref")
-        if isinstance(ref, str):
-            name = ref.removeprefix("#/$defs/")
-            if name not in known and name not in inside:
-                known[name] = cost(defs.get(name), inside | {name})
-            total += known.get(name, 0)
-        for keyword in ("allOf", "anyOf", "oneOf"):
-            total += sum(cost(member, inside) for member in node.get(keyword, ()))
-        return min(total, MAX_FAN_OUT + 1)
-
-    nodes: list[Any] = [schema, *defs.values()]
+    waiting: list[Counter[int]] = []
+    nodes: dict[int, Any] = {}
+    seen: set[frozenset[tuple[int, int]]] = set()
     worst = 0
-    while nodes:
-        node = nodes.pop()
+
+    def apply(together: Counter[int], node: Any, count: int) -> None:
         if isinstance(node, Mapping):
-            worst = max(worst, cost(node, frozenset()))
-            nodes.extend(node.get("properties", {}).values())
-            nodes += [node[key] for key in ("items", "additionalProperties") if key in node]
-    return worst
+            nodes[id(node)] = node
+            together[id(node)] += count
+
+    first: Counter[int] = Counter()
+    apply(first, schema, 1)
+    waiting.append(first)
+    while waiting and worst <= MAX_FAN_OUT:
+        here = waiting.pop()
+        state = frozenset(here.items())
+        if state in seen:
+            continue
+        seen.add(state)
+        if len(seen) > _MAX_STATES:
+            return MAX_FAN_OUT + 1
+        total, below = _level([(nodes[key], count) for key, count in here.items()], defs)
+        worst = max(worst, total)
+        others = below.pop("*", [])
+        for children in [others, *([*named, *others] for named in below.values())]:
+            together: Counter[int] = Counter()
+            for node, count in children:
+                apply(together, node, count)
+            if together:
+                waiting.append(together)
+    return min(worst, MAX_FAN_OUT + 1)
+
+
+def _level(applied: list[tuple[Any, int]], defs: Mapping[str, Any]) -> tuple[int, dict[str, list[tuple[Any, int]]]]:
+    """How many schemas `applied` (each so many times) make of one value, and what they apply to the values below it:
+    by property name, "[]" for items, "*" for any property."""
+    total, below = 0, dict[str, list[tuple[Any, int]]]()
+    stack: list[tuple[Any, int, frozenset[str]]] = [(node, count, frozenset()) for node, count in applied]
+    while stack and total <= MAX_FAN_OUT:
+        node, count, inside = stack.pop()
+        if not isinstance(node, Mapping):
+            continue
+        total += count
+        name = str(node.get("$ref", "")).removeprefix("#/$defs/")
+        if name and name not in inside:
+            stack.append((defs.get(name), count, inside | {name}))
+        for keyword in ("allOf", "anyOf", "oneOf", "not", "if", "then", "else"):
+            members = node.get(keyword, ())
+            stack += [(member, count, inside) for member in (members if isinstance(members, list) else [members])]
+        for key, member in node.get("properties", {}).items():
+            below.setdefault(f".{key}", []).append((member, count))
+        for keyword in ("items", "contains"):
+            below.setdefault("[]", []).append((node.get(keyword), count))
+        below.setdefault("[]", []).extend((member, count) for member in node.get("prefixItems", ()))
+        others = [node.get("additionalProperties"), *node.get("patternProperties", {}).values()]
+        below.setdefault("*", []).extend((member, count) for member in others)
+    return total, below

@@ -32,6 +32,8 @@ _COUNTS = frozenset({"minLength", "maxLength", "minItems", "maxItems", "minPrope
                      "maxContains"})  # fmt: skip
 _BOUNDS = frozenset({"minimum", "maximum"})
 _TEXTS = frozenset({"title", "description", "format", "contentMediaType", "contentEncoding"})
+# Beyond it no value is told or checked one by one.
+MAX_ENUM = 10_000
 _FLAGS = frozenset({"uniqueItems", "deprecated", "readOnly", "writeOnly"})
 _KEPT_EXTENSIONS = frozenset({"x-enum-descriptions", "x-enumDescriptions", "x-enumNames", "x-enum-varnames"})
 _COMPOSED = ("$ref", "allOf", "anyOf", "oneOf")
@@ -77,7 +79,9 @@ def copy(key: str, value: Any, node: dict[str, Any], result: dict[str, Any], pat
             result[key] = str(value)
     elif key == "enum":
         if isinstance(value, list) and value:
-            result["enum"] = value
+            if len(value) > MAX_ENUM:
+                say(f"`enum` has {len(value)} values; the first {MAX_ENUM} were read")
+            result["enum"] = value[:MAX_ENUM]
         else:
             say(f"`enum` is {kind_of(value)} or empty; left out")
     elif key in ("const", "default"):

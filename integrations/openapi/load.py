@@ -12,7 +12,7 @@ from integrations.openapi.openapi3 import OpenApi3
 from integrations.openapi.operations import Dialect, Reading, read_operations
 from integrations.openapi.refs import References
 from integrations.openapi.swagger2 import Swagger2
-from integrations.openapi.text import Limits, Unreadable, parse
+from integrations.openapi.text import Limits, Unreadable, parse, too_many_bytes
 from schemas.errors import DocumentError
 
 __all__ = ["Limits", "load_document", "read_document"]
@@ -28,7 +28,7 @@ def load_document(path: Path, *, name: str | None = None, limits: Limits | None 
     try:
         size = path.stat().st_size
         if size > limits.max_bytes:
-            raise DocumentError(label, f"it has {size} bytes, more than the {limits.max_bytes} that are allowed")
+            raise DocumentError(label, too_many_bytes(size, limits))
         data = path.read_bytes()
     except OSError as error:
         raise DocumentError(label, f"it cannot be opened ({error.strerror or error})") from error

@@ -162,7 +162,8 @@ class ToolOptions:
 
     `hidden` are parameter (or top-level body property) names a model does not see; `bound` are (location, name) pairs
     that the gateway fills; `reserved_headers` are lower-case header names that the gateway sets itself (idempotency).
-    `drop` holds globs on "METHOD /path" and operationIds. `operations` is keyed by operationId or "METHOD /path".
+    `drop` holds globs on "METHOD /path" and operationIds. `operations` is keyed by operationId or "METHOD /path". Of
+    more than `max_tools` the first ones are made.
     """
 
     hidden: frozenset[str] = frozenset()
@@ -170,6 +171,7 @@ class ToolOptions:
     reserved_headers: frozenset[str] = frozenset()
     drop: tuple[str, ...] = ()
     operations: Mapping[str, OperationOptions] = field(default_factory=dict)
+    max_tools: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

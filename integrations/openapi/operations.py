@@ -14,6 +14,7 @@ from integrations.openapi.paths import BadPath, Template, read_servers, read_tem
 from integrations.openapi.refs import References, escape
 from integrations.openapi.schemas import Schemas
 
+MAX_PARAMETERS = 1_000
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
@@ -161,6 +162,8 @@ def _declared(
         if isinstance(listed, dict):
             reading.mended(f"{base}/parameters", "`parameters` is a mapping; its values were read")
             listed = list(listed.values())
+        if isinstance(listed, list) and len(listed) > MAX_PARAMETERS:
+            raise Skip(f"it has {len(listed)} parameters, more than the {MAX_PARAMETERS} that are read")
         for index, entry in enumerate(listed if isinstance(listed, list) else ()):
             where = f"{base}/parameters/{index}"
             resolved = reading.references.follow(entry, where)

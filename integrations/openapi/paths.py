@@ -18,6 +18,8 @@ _EXPANSION = re.compile(r"\{[?&]([^{}]*)\}")
 # `{id:[0-9]+}`, `{id:int}` and `{id?}` of routing tables: the name alone is the template.
 _ROUTED = re.compile(r"\{([^{}:?+/#*]+)(?::(?:[^{}]|\{[^{}]*\})*|\?)\}")
 TEMPLATE = re.compile(r"\{([^{}]*)\}")
+# No URL that works is longer than some thousand characters.
+_MAX_TEMPLATES, _MAX_URL = 100, 2_000
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 _PATH_SAFE = "/:@!$&'()*+,;=~-._%"
 # A query or a fragment that stands in the path itself is a constant of the operation.
@@ -55,6 +57,8 @@ def read_template(raw: str) -> Template:
         mended.append("the path did not begin with a slash")
         path = "/" + path
     names = TEMPLATE.findall(path)
+    if len(names) > _MAX_TEMPLATES:
+        raise BadPath(f"the path has {len(names)} templates, more than {_MAX_TEMPLATES}")
     if any(not name.strip() or name[0] in "+#./;?&=,!@|" or name.endswith("*") for name in names):
         raise BadPath("the path has a template that is empty or an RFC 6570 expression")
     if re.search(r"[{}]", TEMPLATE.sub("", path)):
@@ -82,7 +86,7 @@ def read_servers(servers: Any) -> tuple[Server, ...]:
     """OpenAPI 3.1 §4.8.5: the servers of a list, variables filled with their defaults (or first enum value)."""
     found: list[Server] = []
     for entry in servers if isinstance(servers, list) else []:
-        if isinstance(entry, Mapping) and isinstance(entry.get("url"), str):
+        if isinstance(entry, Mapping) and isinstance(entry.get("url"), str) and len(entry["url"]) <= _MAX_URL:
             variables = entry.get("variables")
             url = TEMPLATE.sub(
                 lambda m: _variable(variables, m.group(1)),  # noqa: B023 - called before the loop goes on
@@ -96,10 +100,9 @@ def _variable(variables: Any, name: str) -> str:
     variable = variables.get(name) if isinstance(variables, Mapping) else None
     if not isinstance(variable, Mapping):
         return ""
-    if variable.get("default") is not None:
-        return str(variable["default"])
     values = variable.get("enum")
-    return str(values[0]) if isinstance(values, list) and values else ""
+    first = values[0] if isinstance(values, list) and values else ""
+    return str(variable["default"] if variable.get("default") is not None else first)[:_MAX_URL]
 
 
 def server_path(url: str) -> str:

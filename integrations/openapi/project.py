@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.openapi.bodies import is_file, merge
+from integrations.openapi.keywords import MAX_ENUM
 from integrations.openapi.model import Schema
 from integrations.openapi.schemas import CUT
 from integrations.openapi.words import clean, shorten
@@ -74,8 +75,12 @@ _MAX_LOOKS = 10_000
 class Projector:
     """Projects schemas of one tool. `defs` are the definitions they refer to; `shared` the ones still referred to."""
 
-    def __init__(self, defs: Mapping[str, Any], detail: Detail, *, files: bool = False, accepts: str = "") -> None:
+    def __init__(
+        self, defs: Mapping[str, Any], detail: Detail, *, files: bool = False, accepts: str = "", room: int = 10**9
+    ) -> None:
         self.defs, self.detail, self.files, self.accepts = defs, detail, files, accepts
+        # Bytes that are left: [n], shared with the projectors of the tool's other arguments.
+        self._room = [room]
         self.shared: dict[str, Any] = {}
         self.cut = False
         self._nodes = 0
@@ -84,7 +89,7 @@ class Projector:
     def alike(self, defs: Mapping[str, Any], *, files: bool, accepts: str) -> Projector:
         """A projector of another argument of the same tool: definitions that are shared, and one budget."""
         other = Projector(defs, self.detail, files=files, accepts=accepts)
-        other.shared, other._looks, other._nodes = self.shared, self._looks, self._nodes
+        other.shared, other._looks, other._nodes, other._room = self.shared, self._looks, self._nodes, self._room
         return other
 
     def project(self, schema: Schema, name: str, depth: int = 0, chain: tuple[str, ...] = ()) -> dict[str, Any] | bool:
@@ -92,7 +97,9 @@ class Projector:
         if isinstance(schema, bool):
             return schema
         self._nodes += 1
-        if self._nodes > _MAX_NODES and self.detail.depth:
+        # Name, braces, type and half of the text (which another may replace): no schema is smaller than that.
+        self._room[0] -= len(name) + 12 + min(len(str(schema.get("description", ""))), self.detail.text) // 2
+        if (self._nodes > _MAX_NODES or self._room[0] < 0) and self.detail.depth:
             raise TooLarge
         if self.files and is_file(schema, self.defs, 0, self._looks) and not self._is_list(schema):
             return self._file(schema)
@@ -172,6 +179,8 @@ class Projector:
         merged = merge(schema, self.defs, 0, self._looks)
         if merged is not None:
             words = {key: value for key, value in rest.items() if key in _FLAT_BESIDE}
+            for member in reversed(members):
+                words = {**self._said(member), **words}
             flat = {"type": "object", "properties": merged[0], "required": list(merged[1]), **words}
             for member in members:
                 chain = self._through(member, chain)
@@ -182,6 +191,13 @@ class Projector:
         self._own(rest, result, name)
         self._nested(rest, result, name, depth, chain)
         return result
+
+    def _said(self, member: Schema) -> dict[str, Any]:
+        """What a merged member says of the whole, itself or by the definition that it names."""
+        if isinstance(member, Mapping) and "$ref" in member and "description" not in member:
+            member = self.defs.get(str(member["$ref"]).removeprefix("#/$defs/"), True)
+        text = member.get("description") if isinstance(member, Mapping) else None
+        return {"description": text} if isinstance(text, str) else {}
 
     def _through(self, member: Schema, chain: tuple[str, ...]) -> tuple[str, ...]:
         """The chain with what a merged member names, so that recursion through `allOf` is seen."""
@@ -237,7 +253,8 @@ class Projector:
             return
         self.cut = True
         shown = ", ".join(str(v)[:40] for v in values[: min(5, self.detail.enum)])
-        notes.append(f"One of {len(values)} values such as {shown} {CUT}")
+        count = f"{len(values)}" if len(values) < MAX_ENUM else f"{MAX_ENUM} or more"
+        notes.append(f"One of {count} values such as {shown} {CUT}")
 
     def _nested(
         self, schema: Mapping[str, Any], result: dict[str, Any], name: str, depth: int, chain: tuple[str, ...]

@@ -14,6 +14,8 @@ from urllib.parse import unquote
 # Where a schema of a bare or misplaced name may stand (`Pet`, `#/definitions/Pet` in a 3.x document).
 _SCHEMA_HOMES = (("components", "schemas"), ("definitions",), ("$defs",))
 _MAX_CHAIN = 32
+# No pointer grows beyond it: a long key with many members would cost its length for each of them.
+_MAX_POINTER, _MAX_TOKEN = 2_000, 500
 
 
 class References:
@@ -96,10 +98,20 @@ class References:
                     for keyword in ("$id", "$anchor", "$dynamicAnchor"):
                         if isinstance(node.get(keyword), str):
                             self._anchors.setdefault(node[keyword], (node, pointer))
-                    stack.extend((value, f"{pointer}/{escape(key)}") for key, value in node.items())
+                    stack.extend((value, below(pointer, key)) for key, value in node.items())
                 elif isinstance(node, list):
-                    stack.extend((value, f"{pointer}/{index}") for index, value in enumerate(node))
+                    stack.extend((value, below(pointer, index)) for index, value in enumerate(node))
         return self._anchors
+
+
+def below(pointer: str, *tokens: Any) -> str:
+    """The pointer of what stands below `pointer`; its nearest ancestor's where it would become too long to be told."""
+    for token in tokens:
+        text = token if isinstance(token, str) else str(token)
+        if len(pointer) > _MAX_POINTER or len(text) > _MAX_TOKEN:
+            return pointer
+        pointer = f"{pointer}/{escape(text)}" if "/" in text or "~" in text else f"{pointer}/{text}"
+    return pointer
 
 
 def escape(token: Any) -> str:

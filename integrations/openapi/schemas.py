@@ -8,14 +8,18 @@ is used; what is returned shares it, so nobody may change a schema that was read
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from integrations.openapi import keywords
 from integrations.openapi.model import Schema
-from integrations.openapi.refs import References, escape
+from integrations.openapi.refs import References, below
 
 MAX_LEVELS = 64
+# A schema that needs more definitions than this is given all of the document's, which cost nothing: they are shared.
+_MAX_OWN_DEFINITIONS = 64
+# A reference that leads to a reference, and so on: followed as far as this, as `References.follow` does.
+_MAX_CHAIN = 32
 CUT = "[shortened]"
 # (pointer, reason) of something that was mended.
 Report = Callable[[str, str], None]
@@ -34,16 +38,39 @@ class Schemas:
     def __init__(self, references: References, version: str, report: Report) -> None:
         self.references, self.version, self.report = references, version, report
         self.patterns = keywords.Patterns()
-        self._names: dict[str, str] = {}
-        self._used_names: set[str] = set()
+        self._names: dict[int, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._read: dict[int, tuple[Any, Schema]] = {}
         self._definitions: dict[str, Any] = {}
         self._uses: dict[str, set[str]] = {}
         self._closures: dict[frozenset[str], dict[str, Any]] = {}
         self._waiting: list[tuple[str, Any, str]] = []
         self._current: set[str] = set()
 
-    def read(self, node: Any, pointer: str) -> Schema:
-        """The schema at `pointer`, with the definitions it needs as its own `$defs`."""
+    def read(self, node: Any, pointer: str, *, keep: bool = True) -> Schema:
+        """The schema at `pointer`, with the definitions it needs as its own `$defs`.
+
+        A node of the document is read once, however often it is used; `keep` is false for one made only for this.
+        """
+        if not isinstance(node, dict) or not keep:
+            return self._read_new(node, pointer)
+        known = self._read.get(id(node))
+        if known is None:
+            # The node is kept beside its schema, so that its id cannot come to mean another one.
+            known = self._read[id(node)] = (node, self._read_new(node, pointer))
+        return known[1]
+
+    def joined(self, schemas: Iterable[Schema]) -> Mapping[str, Any]:
+        """The definitions that several schemas need together."""
+        found: dict[str, Any] = {}
+        for schema in schemas:
+            own = schema.get("$defs", {}) if isinstance(schema, Mapping) else {}
+            if own is self._definitions or len(found) > _MAX_OWN_DEFINITIONS:
+                return self._definitions
+            found |= own
+        return found
+
+    def _read_new(self, node: Any, pointer: str) -> Schema:
         direct: set[str] = set()
         self._current = direct
         converted: Schema = self._convert(node, pointer, 0)
@@ -66,7 +93,10 @@ class Schemas:
                 name = front.pop()
                 if name not in reached:
                     reached[name] = self._definitions[name]
-                    front.extend(sorted(self._uses[name] - reached.keys()))
+                    front.extend(sorted(self._uses[name].difference(reached)))
+                if len(reached) > _MAX_OWN_DEFINITIONS:
+                    reached = self._definitions
+                    break
             self._closures[direct] = reached
         return self._closures[direct]
 
@@ -116,19 +146,28 @@ class Schemas:
     def _name(self, ref: Any) -> str | None:
         """The `$defs` name of what `ref` points at; the target waits to be converted when it is new."""
         found = self.references.find(ref)
-        if found is None or not isinstance(found[0], (dict, bool)):
+        for _ in range(_MAX_CHAIN):
+            if found is None or not isinstance(found[0], (dict, bool)):
+                return None
+            if isinstance(found[0], bool) or found[0].keys() != {"$ref"}:
+                break
+            found = self.references.find(found[0]["$ref"])
+        else:
             return None
         target, pointer = found
-        if pointer not in self._names:
-            base = re.sub(r"[^A-Za-z0-9]+", "_", str(ref).rsplit("/", 1)[-1]).strip("_")[:48] or "schema"
-            name, number = base, 1
-            while name in self._used_names:
-                number += 1
-                name = f"{base}_{number}"
-            self._used_names.add(name)
-            self._names[pointer] = name
+        if id(target) not in self._names:
+            base = re.sub(r"[^A-Za-z0-9]+", "_", str(ref)[-200:].rsplit("/", 1)[-1]).strip("_")[:48] or "schema"
+            name = self._names[id(target)] = self._new_name(base)
             self._waiting.append((name, target, pointer))
-        return self._names[pointer]
+        return self._names[id(target)]
+
+    def _new_name(self, base: str) -> str:
+        name = base
+        while name in self._numbers:
+            self._numbers[base] += 1
+            name = f"{base}_{self._numbers[base]}"
+        self._numbers[name] = 1
+        return name
 
     def _nested(self, node: dict[str, Any], result: dict[str, Any], pointer: str, level: int) -> None:
         for key in _SUBSCHEMA:
@@ -136,29 +175,29 @@ class Schemas:
                 continue
             value = node[key]
             if key == "items" and isinstance(value, list):
-                result["prefixItems"] = self._list(value, f"{pointer}/items", level)
+                result["prefixItems"] = self._list(value, below(pointer, "items"), level)
             elif isinstance(value, (dict, bool)):
-                result[key] = self._convert(value, f"{pointer}/{key}", level + 1)
+                result[key] = self._convert(value, below(pointer, key), level + 1)
             else:
                 self.report(f"{pointer}/{key}", f"`{key}` is {keywords.kind_of(value)}; left out")
         for key in _SUBSCHEMA_LISTS:
             if key in node:
                 value = node[key] if isinstance(node[key], list) else [node[key]]
-                members = self._list(value, f"{pointer}/{key}", level)
+                members = self._list(value, below(pointer, key), level)
                 if members:
                     result[key] = members
         for key in _SUBSCHEMA_MAPS:
             if key in node:
-                value = self._map(node[key], f"{pointer}/{key}")
+                value = self._map(node[key], below(pointer, key))
                 result[key] = {
-                    str(name): self._convert(schema, f"{pointer}/{key}/{escape(name)}", level + 1)
+                    str(name): self._convert(schema, below(pointer, key, name), level + 1)
                     for name, schema in value.items()
                     if key != "patternProperties" or self.patterns.usable(str(name))
                 }
 
     def _list(self, value: list[Any], pointer: str, level: int) -> list[Any]:
         return [
-            self._convert(member, f"{pointer}/{index}", level + 1)
+            self._convert(member, below(pointer, index), level + 1)
             for index, member in enumerate(value)
             if isinstance(member, (dict, bool))
         ]

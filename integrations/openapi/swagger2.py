@@ -91,7 +91,7 @@ class Swagger2:
         elif "type" not in own and "enum" not in own:
             self.reading.mended(at, f"the parameter {name!r} has no type; read as a string")
             own["type"] = "string"
-        return self.schemas.read(own, at)
+        return self.schemas.read(own, at, keep=False)
 
     def body(self, operation: Mapping[str, Any], raw: list[Raw], pointer: str) -> RequestBody | None:
         consumes = [str(c) for c in self._listed(operation, "consumes")]
@@ -108,7 +108,7 @@ class Swagger2:
         if len(bodies) > 1:
             self.reading.mended(pointer, "several body parameters; each was read as a property of one JSON object")
             properties = {str(p.get("name")): p.get("schema", {}) for p, _ in bodies}
-            schema = self.schemas.read({"type": "object", "properties": properties}, pointer)
+            schema = self.schemas.read({"type": "object", "properties": properties}, pointer, keep=False)
         else:
             raw, at = bodies[0]
             if "schema" in raw:
@@ -116,7 +116,7 @@ class Swagger2:
             else:
                 self.reading.mended(at, "the body parameter has no schema; its own keywords were read as one")
                 own = {k: v for k, v in raw.items() if k not in _NOT_SCHEMA and not k.startswith("x-")}
-                schema = self.schemas.read(own or {"type": "object"}, at)
+                schema = self.schemas.read(own or {"type": "object"}, at, keep=False)
         required = any(p.get("required") is True for p, _ in bodies)
         description = str(bodies[0][0].get("description") or "")
         return RequestBody(required, tuple(MediaType(name, schema) for name in media_types), description)
@@ -125,13 +125,13 @@ class Swagger2:
         properties: dict[str, Any] = {}
         required: list[str] = []
         encoding: dict[str, Encoding] = {}
+        read: list[Any] = []
         has_file = False
-        definitions: dict[str, Any] = {}
         for raw, at in fields:
             name = str(raw["name"])
             schema = self._schema(raw, at, name)
             if isinstance(schema, dict):
-                definitions |= schema.get("$defs", {})
+                read.append(schema)
                 schema = {key: value for key, value in schema.items() if key != "$defs"}
                 if raw.get("description"):
                     schema = {**schema, "description": str(raw["description"])}
@@ -143,6 +143,7 @@ class Swagger2:
             if raw.get("required") is True:
                 required.append(name)
         schema = {"type": "object", "properties": properties, "required": required}
+        definitions = self.schemas.joined(read)
         if definitions:
             schema["$defs"] = definitions
         names = [c for c in consumes if c.split(";")[0].strip() in (_URLENCODED, _MULTIPART)]

@@ -26,6 +26,10 @@ class Limits:
     max_levels: int = 1_000
 
 
+# Each limit is a setting of its own.
+_TRUSTED = "If the document is to be trusted, raise STEWARD_DOCUMENT_MAX_"
+
+
 class Unreadable(ValueError):
     """The text is not what it should be; the message says what and where, for a person."""
 
@@ -37,6 +41,8 @@ _FOREIGN_BOMS = (
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 _JSON_START = re.compile(r"\s*[{\[]")
+# A string, which is left alone, or a comma with nothing after it.
+_EXTRA_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])')
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _CONSTANTS: dict[str, Any] = {
@@ -51,7 +57,7 @@ _MAX_DIGITS = 400
 def parse(data: bytes, limits: Limits) -> Any:
     """The document as plain Python values; mapping keys are strings. Raises `Unreadable`."""
     if len(data) > limits.max_bytes:
-        raise Unreadable(f"it has {len(data)} bytes, more than the {limits.max_bytes} that are allowed")
+        raise Unreadable(too_many_bytes(len(data), limits))
     text = _decode(data)
     if _JSON_START.match(text):
         try:
@@ -63,6 +69,11 @@ def parse(data: bytes, limits: Limits) -> Any:
         _check_tree(tree, limits)
         return tree
     return parse_yaml(text, limits)
+
+
+def too_many_bytes(size: int, limits: Limits) -> str:
+    """Why a file of `size` bytes is not even opened."""
+    return f"it has {size} bytes, more than the {limits.max_bytes} that are allowed. {_TRUSTED}BYTES"
 
 
 def _decode(data: bytes) -> str:
@@ -80,7 +91,15 @@ def _decode(data: bytes) -> str:
 
 
 def _yaml_instead(text: str, limits: Limits, json_error: str) -> Any:
-    """Almost-JSON (comments, trailing commas, unquoted keys) is mostly YAML's flow style."""
+    """Almost-JSON (comments, unquoted keys) is mostly YAML's flow style. A comma too many, the most common mistake, is
+    left out instead: YAML is much slower to read."""
+    try:
+        tree = msgspec.json.decode(_EXTRA_COMMA.sub(lambda found: "" if found[0] == "," else found[0], text))
+    except (msgspec.MsgspecError, RecursionError):
+        pass
+    else:
+        _check_tree(tree, limits)
+        return tree
     try:
         return parse_yaml(text, limits)
     except Unreadable as error:
@@ -95,7 +114,7 @@ def _check_tree(tree: Any, limits: Limits) -> None:
         if level > limits.max_levels:
             raise Unreadable(f"it is nested deeper than {limits.max_levels} levels")
         if nodes > limits.max_nodes:
-            raise Unreadable(f"it has more than {limits.max_nodes} values")
+            raise Unreadable(f"it has more than {limits.max_nodes} values. {_TRUSTED}NODES")
         below: list[Any] = []
         for node in front:
             if type(node) is dict:
@@ -186,13 +205,13 @@ class _Builder:
         value, size = self.anchors[anchor]
         self.alias_nodes += size
         if self.alias_nodes > self.limits.max_alias_nodes:
-            raise Unreadable(f"its aliases add more than {self.limits.max_alias_nodes} values")
+            raise Unreadable(f"its aliases add more than {self.limits.max_alias_nodes} values. {_TRUSTED}ALIAS_NODES")
         return value, size
 
     def _count(self) -> None:
         self.nodes += 1
         if self.nodes > self.limits.max_nodes:
-            raise Unreadable(f"it has more than {self.limits.max_nodes} values")
+            raise Unreadable(f"it has more than {self.limits.max_nodes} values. {_TRUSTED}NODES")
 
     def _add(self, value: Any, size: int) -> None:
         frame = self.stack[-1]

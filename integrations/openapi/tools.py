@@ -22,7 +22,7 @@ from integrations.openapi.model import (
 )
 from integrations.openapi.names import shortened, tool_names
 from integrations.openapi.refs import References
-from integrations.openapi.schemas import Schemas
+from integrations.openapi.schemas import CUT, Schemas
 from integrations.openapi.words import clean, shorten
 from schemas.tool import Effect
 
@@ -32,6 +32,7 @@ EXAMPLES_SEPARATOR = " | "
 # Name, description and schema of one tool, as JSON text in bytes.
 MAX_TOOL_BYTES = 8_000
 _MAX_DESCRIPTION = 1_200
+_BRIEF = f"\nIts arguments are told in brief {CUT}"
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _NO_OPTIONS = OperationOptions()
 
@@ -56,6 +57,11 @@ def build_tools(document: Document, options: ToolOptions, taken: set[str]) -> tu
     names = tool_names(kept, wanted, taken)
     tools: list[Tool] = []
     for operation, own, wish, name in zip(kept, settings, wanted, names, strict=True):
+        if len(tools) >= options.max_tools:
+            reason = f"more than max_operations ({options.max_tools}); raise it in upstreams.yaml"
+            notes.append(_note(operation, reason, "dropped"))
+            taken.discard(name)
+            continue
         if name not in (wish, operation.operation_id):
             why = (
                 "missing"
@@ -86,10 +92,12 @@ def _tool(operation: Operation, own: OperationOptions, name: str, options: ToolO
     if own.arguments is not None:
         operation = _with_body(operation, own.arguments, notes)
     description = _description(operation, own)
-    budget = MAX_TOOL_BYTES - size_of(name) - size_of(description)
+    budget = MAX_TOOL_BYTES - size_of(name) - size_of(description) - size_of(_BRIEF)
     built = build_arguments(operation, options, budget)
     if built.cut:
         notes.append(_note(operation, "its schema was shortened for the model", "cut"))
+    if built.brief:
+        description += _BRIEF  # nothing in the schema tells of texts that are not there
     return Tool(
         name=name,
         description=description,
@@ -110,7 +118,8 @@ def _with_body(operation: Operation, schema: Schema, notes: list[Note]) -> Opera
     read = Schemas(References(root), "3.1", report).read(schema, "")
     old = operation.body
     media = old.media_types[0].name if old is not None and old.media_types else "application/json"
-    required = old.required if old is not None else bool(root.get("required"))
+    # springfox calls every body optional; a schema that requires members says that there must be one.
+    required = (old is not None and old.required) or bool(root.get("required"))
     return replace(operation, body=RequestBody(required, (MediaType(media, read),), old.description if old else ""))
 
 

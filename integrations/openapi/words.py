@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from integrations.openapi.labels import halves
+
+# Far more than is shown of any text; what lies beyond would only be read to be cut.
+_MAX_CHARS = 10_000
 
 
 def clean(text: str) -> str:
     """Text without control, format and tag characters (hidden instructions), runs of blanks made one."""
+    if len(text) > _MAX_CHARS:
+        text = text[:_MAX_CHARS] + "…"
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
+    return _without_hidden(text)
+
+
+@lru_cache(maxsize=512)  # a parameter's text is used in as many operations as the parameter
+def _without_hidden(text: str) -> str:
     kept = "".join(
         c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn", "Cs") else "" for c in text
     )

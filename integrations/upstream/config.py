@@ -115,7 +115,7 @@ class UpstreamSettings(Part):
     drop: list[str] = Field(
         default=[], description="operations that become no tools: METHOD path, operationId, globs of both"
     )
-    max_operations: int = Field(default=20_000, ge=1, description="operations that may become tools; the first ones")
+    max_operations: int = Field(default=2_000, ge=1, description="operations that may become tools; the first ones")
     envelope: Literal["auto", "none"] | list[EnvelopeRule] = Field(
         default="auto", description="auto knows the common ones, none takes the body as it is; or rules"
     )

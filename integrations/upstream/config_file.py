@@ -114,6 +114,8 @@ class _Reader:
                     merged |= self._value(part, where)
                 continue
             key = self._scalar(key_node)
+            if isinstance(key, bool):  # for Python `true` and 1 are one key
+                key = str(key).lower()
             if isinstance(key, list | dict) or key in made:
                 raise ConfigurationError(f"the key {key} stands twice", file=str(self._path), line=line)
             self.lines[(*where, key if isinstance(key, int) else str(key))] = line

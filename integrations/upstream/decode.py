@@ -32,6 +32,10 @@ _CHARSETS = {
     "iso-8859-1": "utf-8",
 }
 _TEXTUAL = re.compile(r"text/.*|application/(.*\+)?(json|xml|javascript|x-www-form-urlencoded|problem\+json)|\*/\*|")
+# Tables and downloads are files: told by type and size, never poured into a prompt.
+_FILES = frozenset({"text/csv", "text/tab-separated-values", "application/csv", "application/octet-stream"})
+_ATTACHMENT = re.compile(r"\s*attachment\b", re.IGNORECASE)
+_SPEAKS = re.compile(rb"(\xef\xbb\xbf)?\s*([{\[]|<!doctype\s+html|<html)", re.IGNORECASE)
 _HTML = re.compile(r"\s*(<!doctype\s+html|<html[\s>])", re.IGNORECASE)
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -54,7 +58,10 @@ def decode(answer: Answer, encoding: TextEncoding) -> Decoded:
     size = len(answer.body)
     if not answer.body.strip():
         return Decoded("empty", media_type=media_type)
-    if not _TEXTUAL.fullmatch(media_type):
+    is_file = media_type in _FILES or _ATTACHMENT.match(answer.headers.get("content-disposition", "")) is not None
+    # An export that fails says so in JSON or with its login page, whatever type its file would have had.
+    speaks = is_file and _SPEAKS.match(answer.body) is not None
+    if not speaks and (is_file or not _TEXTUAL.fullmatch(media_type)):
         return Decoded("binary", media_type=media_type, size=size)
     text, replaced = _text(answer.body, _charset(parameters), encoding)
     if "\x00" in text[:1000]:
@@ -71,6 +78,8 @@ def decode(answer: Answer, encoding: TextEncoding) -> Decoded:
         except (ValueError, RecursionError):
             if is_json or media_type in ("", "*/*"):
                 return Decoded("broken", media_type=media_type, size=size)
+    if is_file:
+        return Decoded("binary", media_type=media_type, size=size)
     return Decoded("text", text.strip(), media_type, size, replaced)
 
 

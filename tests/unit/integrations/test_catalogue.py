@@ -225,3 +225,11 @@ def test_a_document_s_reconcile_that_cannot_work_costs_only_itself(tmp_path: Pat
     catalogue = write_catalogue(tmp_path, "http://h", document=document)
     assert catalogue.reconciles == {}
     assert any("x-steward-reconcile: absent cannot be called" in note.reason for note in catalogue.notes)
+
+
+def test_an_extension_that_does_not_exist_is_noticed(tmp_path: Path) -> None:
+    """A slip in a document's x-steward-* is said, with the nearest one; other extensions are nobody's business."""
+    document = json.loads(json.dumps(DOCUMENT))
+    document["paths"]["/things"]["post"] |= {"x-steward-efect": "write", "x-other": 1}
+    said = "x-steward-efect has no effect — did you mean x-steward-effect?"
+    assert _reasons(tmp_path, "", document=document) == [said]

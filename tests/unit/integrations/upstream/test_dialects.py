@@ -213,10 +213,34 @@ async def test_a_committed_write_with_broken_details_is_done(tmp_path: Path) -> 
     assert (await ask(tmp_path, cut, RUOYI, "makeThing")).error == "unknown_outcome"
 
 
-async def test_a_file_is_a_reference(tmp_path: Path) -> None:
-    """A PDF's bytes are in no prompt: its type and size are."""
-    result = await ask(tmp_path, answer(b"%PDF-1.7 \x00\x01", 200, "application/pdf"))
-    assert result.content["data"] == {"type": "application/pdf", "size": 11}
+@pytest.mark.parametrize(
+    ("play", "kind"),
+    [
+        (answer(b"%PDF-1.7 \x00\x01", 200, "application/pdf"), "application/pdf"),
+        (answer("SECRET,1\r\n", 200, "text/csv;charset=GBK"), "text/csv"),
+        (answer("[SECRET]\r\n", 200, "text/csv"), "text/csv"),
+        (answer("SECRET one", 200, "text/plain", Content_Disposition='attachment; filename="a.txt"'), "text/plain"),
+        (answer(b"PK\x03\x04SECRET", 200, "application/octet-stream"), "application/octet-stream"),
+        (answer(b"SECRET\x00\x01", 200, "*/*"), "*/*"),
+    ],
+)
+async def test_a_file_is_a_reference(tmp_path: Path, play: Play, kind: str) -> None:
+    """The bytes of a PDF, a table or a download are in no prompt: type and size are."""
+    result = await ask(tmp_path, play)
+    assert result.content["data"]["type"] == kind
+    assert result.content["data"]["size"] > 5
+    assert "返回的是文件" in result.content["notes"][0]
+    assert "SECRET" not in str(result.content)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"), [({"code": 500, "msg": "没有可导出的数据"}, "business"), (LOGIN_PAGE, "login_required")]
+)
+@pytest.mark.parametrize("media_type", ["application/octet-stream", "text/csv"])
+async def test_a_download_that_fails_is_a_failure(tmp_path: Path, body: Any, error: str, media_type: str) -> None:
+    """An export answers with its envelope or its login page under the type of its file."""
+    play = answer(body, 200, media_type, Content_Disposition="attachment; filename=a.csv")
+    assert (await ask(tmp_path, play, RUOYI)).error == error
 
 
 async def test_exact_numbers_come_through(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm, get_default_algorithms
 
 from integrations.catalogue import load_catalogue
 from integrations.upstream.config import JwtSettings
@@ -204,6 +204,15 @@ def test_keys_that_cannot_be_used_are_found_at_the_start(tmp_path: Path, text: s
         keys(tmp_path, text, **said)
     assert reason in str(caught.value)
     assert "BEGIN" not in str(caught.value)
+
+
+def test_key_pairs_without_their_package_are_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `cryptography` is not installed, the start says so; a shared secret works without it."""
+    alone = {name: made for name, made in get_default_algorithms().items() if name.startswith("HS")}
+    monkeypatch.setattr("integrations.upstream.jwt_keys.get_default_algorithms", lambda: alone)
+    with pytest.raises(KeysUnusable, match="RS256 needs the package cryptography"):
+        keys(tmp_path, pem(RSA_KEY))
+    assert keys(tmp_path, SECRET, algorithms=["HS256"]).claims(signed(SECRET, "HS256")) is not None
 
 
 @pytest.fixture(scope="module")
