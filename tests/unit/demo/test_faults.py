@@ -146,14 +146,12 @@ async def test_a_big_page_has_2000_rows(running: Running, upstream: str) -> None
 
 
 async def test_what_has_no_rows_is_no_big_page(running: Running) -> None:
-    """`big-page` leaves a 204 and a PDF as they are: a write that was done must not be answered with 500."""
-    for upstream in ("bill", "repair"):
-        await running.fault(upstream, "big-page")
-    repair, bill = running.client("repair"), running.client("bill")
-    waiting = (await repair.get("/repairs?status=TO_RATE")).json()["data"][0]["no"]
-    rated = await repair.post(f"/repairs/{waiting}/rating", json={"score": 5, "speed": 4, "service": 5})
+    """`big-page` leaves a 204 as it is: a write that was done must not be answered with 500."""
+    await running.fault("repair", "big-page")
+    client = running.client("repair")
+    waiting = (await client.get("/repairs?status=TO_RATE")).json()["data"][0]["no"]
+    rated = await client.post(f"/repairs/{waiting}/rating", json={"score": 5, "speed": 4, "service": 5})
     assert (rated.status_code, rated.content) == (204, b"")
-    assert (await bill.get("/bills/99999999/invoice")).status_code == 404
 
 
 async def test_a_gzip_bomb_inflates_a_thousandfold(running: Running) -> None:
