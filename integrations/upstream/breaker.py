@@ -42,8 +42,8 @@ class Permit:
 class CircuitBreaker:
     """`admit` before an attempt, `record` once with its permit afterwards, however it ended.
 
-    What counts as a failure is decided by who records (`client.py`). An attempt that ends in a later period than it
-    began in changes nothing, except that a probe's success always closes the circuit: the upstream does answer.
+    What counts as a failure is decided by who records (`client.py`: of a call, the last attempt alone). What ends in a
+    later period than it began in changes nothing, except that a probe's success always closes the circuit.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from integrations.upstream.answer import Answer
 from integrations.upstream.attempt import Attempt, AttemptFailed
 from integrations.upstream.auth import Outgoing
-from integrations.upstream.breaker import CircuitBreaker, State, Verdict
+from integrations.upstream.breaker import CircuitBreaker, Permit, State, Verdict
 from integrations.upstream.bulkhead import Bulkhead, BulkheadFull
 from integrations.upstream.config import UpstreamSettings
 from integrations.upstream.networks import Lookup
@@ -121,6 +121,9 @@ class UpstreamClient:
                 return answer_of_last
             wait_s = self._breaker.opens_in_s if failed.cause == "open" else None
             raise CallFailed(call.code(), call.attempts, wait_s) from None
+        finally:
+            if call.failed is not None:
+                self._breaker.record(call.failed, "failed")
 
     async def _next_attempt(self, call: _Call) -> Answer:
         try:
@@ -149,11 +152,15 @@ class UpstreamClient:
             raise AttemptFailed("unsent", "timeout") from None
 
     async def _through_breaker(self, call: _Call, within_s: float) -> Answer:
-        """One attempt, and what it says of the upstream."""
+        """One attempt, and what it says of the upstream.
+
+        A call counts once, however many attempts it makes: one resident's question must not count as three failures.
+        """
         permit = self._breaker.admit(call.repeat.effect)
         if permit is None:
             raise AttemptFailed("unsent", "open")
         call.attempts += 1
+        call.failed = None
         verdict: Verdict = "unknown"
         began_s = self._clock()
         try:
@@ -167,7 +174,10 @@ class UpstreamClient:
                 return failed.answer
             raise
         finally:
-            self._breaker.record(permit, verdict)
+            if verdict == "failed" and not permit.probe:
+                call.failed = permit  # unless another attempt follows
+            else:
+                self._breaker.record(permit, verdict)
 
     def _verdict(self, failed: AttemptFailed, took_s: float) -> Verdict:
         # A failed handshake or a foreign address is a mistake of the set-up; an open circuit must not hide it.
@@ -204,6 +214,7 @@ class _Call:
     ) -> None:
         self.outgoing, self.repeat, self.deadline, self.keep = outgoing, repeat, deadline, keep
         self.attempts = 0
+        self.failed: Permit | None = None
         self.last = AttemptFailed("unsent", "connect")
         self._maybe_done = False
 

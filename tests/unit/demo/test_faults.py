@@ -145,6 +145,15 @@ async def test_a_big_page_has_2000_rows(running: Running, upstream: str) -> None
     assert total == 2_000
 
 
+async def test_what_has_no_rows_is_no_big_page(running: Running) -> None:
+    """`big-page` leaves a 204 as it is: a write that was done must not be answered with 500."""
+    await running.fault("repair", "big-page")
+    client = running.client("repair")
+    waiting = (await client.get("/repairs?status=TO_RATE")).json()["data"][0]["no"]
+    rated = await client.post(f"/repairs/{waiting}/rating", json={"score": 5, "speed": 4, "service": 5})
+    assert (rated.status_code, rated.content) == (204, b"")
+
+
 async def test_a_gzip_bomb_inflates_a_thousandfold(running: Running) -> None:
     """A quarter of a megabyte of valid gzip that becomes 256 MB of valid JSON."""
     await running.fault("parking", "gzip-bomb")

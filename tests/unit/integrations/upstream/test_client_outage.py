@@ -118,15 +118,41 @@ async def test_a_cancelled_probe_leaves_the_place_to_the_next(tmp_path: Path) ->
         assert (await read(toolset)).ok
 
 
+async def test_a_call_counts_once_however_many_attempts_it_makes(tmp_path: Path) -> None:
+    """Four calls of three attempts each leave the circuit closed; the fifth one opens it."""
+    async with (
+        RawUpstream([answer({}, 503)]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url), clock=StoppedClock()) as toolset,
+    ):
+        await read(toolset, 4)
+        assert len(upstream.requests) == 12
+        assert "retry_after_s" not in (await read(toolset)).content
+        assert (await read(toolset)).content["retry_after_s"] == 5
+
+
+class Meanwhile:
+    """A `sleep` between two attempts in which somebody else's call fails, and opens the circuit."""
+
+    def __init__(self) -> None:
+        self.toolset: CatalogueToolset | None = None
+
+    async def __call__(self, _: float) -> None:
+        toolset, self.toolset = self.toolset, None
+        if toolset is not None:
+            await read(toolset)
+
+
 async def test_an_attempt_that_is_refused_here_does_not_hide_what_the_upstream_said(tmp_path: Path) -> None:
-    """The first attempt was answered 503 and opened the circuit: the result is that answer's, not the refusal's."""
-    more = "    breaker: {failures: 1}\n"
+    """The first attempt was answered 429, then the circuit opened: the result is that answer's, not the refusal's."""
+    meanwhile = Meanwhile()
     async with (
         RawUpstream([answer({}, 429, Retry_After="1")]) as upstream,
-        outside(write_catalogue(tmp_path, upstream.url, more)) as toolset,
+        outside(write_catalogue(tmp_path, upstream.url, "    breaker: {failures: 1}\n"), sleep=meanwhile) as toolset,
     ):
-        result = await read(toolset)
-    assert (result.error, result.content["retry_after_s"], len(upstream.requests)) == ("rate_limited", 1, 1)
+        meanwhile.toolset = toolset
+        result = await run(toolset, "listThings")
+    assert (result.error, result.content["retry_after_s"]) == ("rate_limited", 1)
+    assert [received.target for received in upstream.requests] == ["/api/things", *["/api/things/7"] * 3]
 
 
 async def test_a_write_that_may_have_been_done_stays_unknown_whatever_follows(tmp_path: Path) -> None:
@@ -141,12 +167,17 @@ async def test_a_write_that_may_have_been_done_stays_unknown_whatever_follows(tm
 
     async with outside(write_catalogue(tmp_path, upstream.url, keyed), sleep=go_away) as toolset:
         assert (await run(toolset, "makeThing", name="x")).error == "unknown_outcome"
+    assert len(upstream.requests) == 1
+    meanwhile = Meanwhile()
     async with (
         RawUpstream([hang_up()]) as again,
-        outside(write_catalogue(tmp_path, again.url, keyed + "    breaker: {failures: 1}\n")) as toolset,
+        outside(
+            write_catalogue(tmp_path, again.url, keyed + "    breaker: {failures: 1}\n"), sleep=meanwhile
+        ) as toolset,
     ):
+        meanwhile.toolset = toolset
         assert (await run(toolset, "makeThing", name="x")).error == "unknown_outcome"
-    assert (len(upstream.requests), len(again.requests)) == (1, 1)
+    assert [received.method for received in again.requests] == ["POST", "GET", "GET", "GET"]
 
 
 async def test_the_state_can_be_read(tmp_path: Path) -> None:

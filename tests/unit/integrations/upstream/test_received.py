@@ -49,7 +49,7 @@ def test_a_coding_that_was_not_asked_for_is_not_read(coding: str) -> None:
         ReceivedBody(coding, LIMIT)
 
 
-@pytest.mark.parametrize("data", [b"no gzip at all", gzip.compress(b"x" * 999)[:-9]])
+@pytest.mark.parametrize("data", [b"no gzip at all", gzip.compress(b"x" * 999)[:-9]], ids=["text", "cut off"])
 def test_a_body_that_is_not_what_it_is_called_is_not_read(data: bytes) -> None:
     """Plain text called gzip, and gzip that breaks off."""
     with pytest.raises(Unreadable):
