@@ -111,7 +111,7 @@ class UpstreamClient:
             reraise=True,
         )
         try:
-            answer = await retrying(self._next_attempt, call)
+            answer: Answer = await retrying(self._next_attempt, call)
             if not call.hides_its_outcome(answer):
                 return answer
             raise CallFailed("unknown_outcome", call.attempts)

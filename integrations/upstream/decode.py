@@ -5,6 +5,7 @@ JSON numbers stay exact: fractions become `Decimal`, integers beyond 2^53 become
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ _TEXTUAL = re.compile(r"text/.*|application/(.*\+)?(json|xml|javascript|x-www-fo
 _FILES = frozenset({"text/csv", "text/tab-separated-values", "application/csv", "application/octet-stream"})
 _ATTACHMENT = re.compile(r"\s*attachment\b", re.IGNORECASE)
 _SPEAKS = re.compile(rb"(\xef\xbb\xbf)?\s*([{\[]|<!doctype\s+html|<html)", re.IGNORECASE)
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+_MAX_TEXT = 256 * 1024
 _HTML = re.compile(r"\s*(<!doctype\s+html|<html[\s>])", re.IGNORECASE)
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -63,7 +66,10 @@ def decode(answer: Answer, encoding: TextEncoding) -> Decoded:
     speaks = is_file and _SPEAKS.match(answer.body) is not None
     if not speaks and (is_file or not _TEXTUAL.fullmatch(media_type)):
         return Decoded("binary", media_type=media_type, size=size)
-    text, replaced = _text(answer.body, _charset(parameters), encoding)
+    is_json = media_type.endswith("json") or answer.body.lstrip(_BLANK)[:1] in (b"{", b"[")
+    # Of plain text some thousand characters are shown: the rest is not even read.
+    body = answer.body if is_json else answer.body[:_MAX_TEXT]
+    text, replaced = _text(body, _charset(parameters), encoding, whole=len(body) == size)
     if "\x00" in text[:1000]:
         return Decoded("binary", media_type=media_type or "application/octet-stream", size=size)
     if "html" in media_type or _HTML.match(text):
@@ -112,8 +118,8 @@ def _charset(parameters: str) -> str | None:
     return _CHARSETS.get(match[1].lower()) if match else None
 
 
-def _text(body: bytes, charset: str | None, encoding: TextEncoding) -> tuple[str, bool]:
-    """The text, and whether some of it had to be replaced."""
+def _text(body: bytes, charset: str | None, encoding: TextEncoding, *, whole: bool) -> tuple[str, bool]:
+    """The text, and whether some of it had to be replaced. Of what is not `whole` the last character may be cut."""
     for mark, name in _BOMS:
         if body.startswith(mark):
             charset, body = name, body[len(mark) :]
@@ -121,7 +127,7 @@ def _text(body: bytes, charset: str | None, encoding: TextEncoding) -> tuple[str
     candidates = dict.fromkeys(name for name in (charset, encoding.default, encoding.fallback) if name)
     for name in candidates:
         try:
-            return body.decode(name), False
+            return codecs.getincrementaldecoder(name)().decode(body, whole), False
         except (UnicodeError, LookupError):
             continue
     return body.decode("utf-8", "replace"), True

@@ -6,6 +6,7 @@ The JSON form is that of `schemas/tool.py` (ToolResult).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -28,6 +29,8 @@ __all__ = ["Read", "failure_result", "read_answer", "result_of"]
 
 _log = structlog.get_logger()
 
+# Python makes some 100 bytes of each value, and a second of work of a million: such an answer counts as too large.
+MAX_VALUES = 100_000
 _SENTENCES: dict[ToolErrorCode, str] = {
     "login_required": "tool.login_required",
     "forbidden": "tool.forbidden",
@@ -69,6 +72,8 @@ def read_answer(answer: Answer, target: Target) -> Read | Failure:
     """The payload of an answer, or what is wrong with it. Never raises."""
     settings, effect = target.upstream.settings, target.tool.effect
     path = target.tool.operation.path
+    if answer.body.count(b",") >= MAX_VALUES:
+        answer = replace(answer, oversized=True)
     decoded = decode(answer, settings.encoding)
     failure = failures.by_status(answer, decoded, settings, path, effect)
     if failure is not None:
