@@ -37,7 +37,7 @@ _TEXTUAL = re.compile(r"text/.*|application/(.*\+)?(json|xml|javascript|x-www-fo
 _FILES = frozenset({"text/csv", "text/tab-separated-values", "application/csv", "application/octet-stream"})
 _ATTACHMENT = re.compile(r"\s*attachment\b", re.IGNORECASE)
 _SPEAKS = re.compile(rb"(\xef\xbb\xbf)?\s*([{\[]|<!doctype\s+html|<html)", re.IGNORECASE)
-_BLANK = b" \t\r\n\xef\xbb\xbf"
+_JSON_START = re.compile(rb"(\xef\xbb\xbf)?\s*[{\[]")
 _MAX_TEXT = 256 * 1024
 _HTML = re.compile(r"\s*(<!doctype\s+html|<html[\s>])", re.IGNORECASE)
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -59,17 +59,18 @@ def decode(answer: Answer, encoding: TextEncoding) -> Decoded:
     declared, _, parameters = answer.headers.get("content-type", "").partition(";")
     media_type = declared.strip().lower()[:_MAX_MEDIA_TYPE]
     size = len(answer.body)
-    if not answer.body.strip():
+    stripped = answer.body.strip()
+    if not stripped:
         return Decoded("empty", media_type=media_type)
     is_file = media_type in _FILES or _ATTACHMENT.match(answer.headers.get("content-disposition", "")) is not None
     # An export that fails says so in JSON or with its login page, whatever type its file would have had.
     speaks = is_file and _SPEAKS.match(answer.body) is not None
     if not speaks and (is_file or not _TEXTUAL.fullmatch(media_type)):
         return Decoded("binary", media_type=media_type, size=size)
-    is_json = media_type.endswith("json") or answer.body.lstrip(_BLANK)[:1] in (b"{", b"[")
+    is_json = media_type.endswith("json") or _JSON_START.match(stripped) is not None
     # Of plain text some thousand characters are shown: the rest is not even read.
-    body = answer.body if is_json else answer.body[:_MAX_TEXT]
-    text, replaced = _text(body, _charset(parameters), encoding, whole=len(body) == size)
+    body = stripped if is_json else answer.body[:_MAX_TEXT]
+    text, replaced = _text(body, _charset(parameters), encoding, whole=is_json or len(body) == size)
     if "\x00" in text[:1000]:
         return Decoded("binary", media_type=media_type or "application/octet-stream", size=size)
     if "html" in media_type or _HTML.match(text):
