@@ -6,6 +6,7 @@ StewardError
 ├── FrameRefused                one client frame is refused (code, field)
 ├── ArgumentsInvalid            a model's arguments do not fit the tool's schema (argument, rule, hint)
 ├── RequestRefused              arguments are valid but would leave the operation's template
+├── StoreUnavailable            what must be remembered cannot be written or read
 └── ModelUnavailable            no usable answer from the model
     └── ModelInterrupted        the stream broke after text was shown
 """
@@ -76,6 +77,14 @@ class ArgumentsInvalid(StewardError):
 
 class RequestRefused(StewardError):
     """A request that must not be sent, whatever the schema allows (path segments, control characters, origin)."""
+
+
+class StoreUnavailable(StewardError):
+    """The store did not answer: locked beyond its patience, full, or gone. `reason` is for the log."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 class ModelUnavailable(StewardError):
