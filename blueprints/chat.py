@@ -18,8 +18,9 @@ from websockets.exceptions import ConnectionClosed
 from agent.ports import EventLog
 from blueprints.connection import Connection
 from blueprints.intake import Gateway, Intake
+from schemas.client_frames import Ping, decode_frame
 from schemas.errors import FrameRefused
-from schemas.frames import Ping, Pong, decode_frame, error_frame
+from schemas.frames import Pong, error_frame
 from schemas.messages import text
 
 log = structlog.get_logger(__name__)

@@ -18,10 +18,11 @@ from agent.ownership import decide, may_open
 from agent.ports import ConversationStore, Toolset, Toolsets
 from agent.turns import TurnRunner
 from blueprints.connection import Connection
+from schemas.client_frames import Query
 from schemas.conversation import Conversation
 from schemas.deadline import Deadline
 from schemas.errors import FrameRefused
-from schemas.frames import Query, error_frame
+from schemas.frames import error_frame
 from schemas.messages import language_of, text
 from schemas.tool import Caller
 from schemas.turn import Locale

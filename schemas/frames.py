@@ -1,41 +1,18 @@
-"""The frames of the wire protocol as data, their decoding and encoding; `blueprints/connection.py` moves them.
+"""The frames that the server sends, as data; `blueprints/connection.py` moves them. Text frames of JSON, UTF-8.
 
-Text frames of JSON, UTF-8. A client frame without `type` is a query. Unknown fields are
-ignored: the protocol only grows.
+A client that knows only the tutorial's frames (`KNOWN`) gets no others; one that has sent `hello` gets all.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from typing import Any, Literal, NoReturn
+from typing import Literal
 
 import msgspec
 
-from schemas.errors import RETRYABLE, Code, FrameRefused
-from schemas.jsontext import to_json, whole_characters
-from schemas.turn import Locale, Outcome
-
-_KINDS = {
-    "str": ("字符串", "a string"),
-    "bool": ("布尔值", "true or false"),
-    "int": ("整数", "an integer"),
-    "array": ("数组", "an array"),
-}
-
-
-class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A resident's question. `token`: None means the connection's last one, "" logs out."""
-
-    query: str
-    token: str | None = None
-    conversation_id: str | None = None
-    client_msg_id: str | None = None
-    locale: Locale | None = None
-
-
-class Ping(msgspec.Struct, frozen=True):
-    """Asks for a `pong`."""
+from schemas.display import Card, Chart, Table
+from schemas.errors import RETRYABLE, Code
+from schemas.jsontext import to_json
+from schemas.turn import Outcome
 
 
 class _Out(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -85,7 +62,80 @@ class Pong(_Out, tag="pong"):
     """The answer to `ping`."""
 
 
-Frame = Chunk | Status | ErrorFrame | Pong
+class Argument(msgspec.Struct, frozen=True):
+    """One argument of a parked write, for display."""
+
+    label: str
+    text: str
+
+
+class ApprovalCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A parked write as a client shows it. `expires_at` is RFC 3339 in UTC."""
+
+    approval_id: str
+    tool: str
+    summary: str
+    arguments: list[Argument]
+    expires_at: str
+
+
+class ApprovalFrame(_Out, tag="approval"):
+    """A write was parked and waits for the resident's yes: the fields of `ApprovalCard`."""
+
+    approval_id: str
+    tool: str
+    summary: str
+    arguments: list[Argument]
+    expires_at: str
+
+
+class Data(_Out, tag="data"):
+    """What a tool returned, to be shown rather than spelled."""
+
+    tool_call_id: str
+    kind: Literal["table", "card", "chart"]
+    payload: Table | Card | Chart
+
+
+class AttachmentLimits(msgspec.Struct, frozen=True):
+    """How many uploads a query may name, how large each may be, and of which media types."""
+
+    max: int
+    max_bytes: int
+    types: list[str]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a client should refuse by itself."""
+
+    max_query_chars: int
+    max_frame_bytes: int
+    attachments: AttachmentLimits
+
+
+class Ready(_Out, tag="ready"):
+    """The answer to `hello`. `turn_id` is the running turn's; `seq` the newest entry of the log. `recovered`: what
+    follows begins exactly after the client's `after`; if not, one `snapshot` follows."""
+
+    v: int
+    epoch: str
+    recovered: bool
+    approvals: list[ApprovalCard]
+    limits: Limits
+
+
+class Snapshot(_Out, tag="snapshot"):
+    """Where a conversation stands for a client that cannot get the entries themselves: the bubble of the running turn
+    so far, or of the last one, which ended with `outcome` (an error's code where it failed)."""
+
+    content: str
+    approvals: list[ApprovalCard]
+    outcome: str | None = None
+
+
+Frame = Chunk | Status | ErrorFrame | Pong | ApprovalFrame | Data | Ready | Snapshot
+
+KNOWN = (Chunk, Status, ErrorFrame, Pong)
 
 
 def encode_frame(frame: Frame) -> str:
@@ -93,63 +143,8 @@ def encode_frame(frame: Frame) -> str:
     return to_json(frame)
 
 
-def error_frame(code: Code, content: str, *, field: str | None = None) -> ErrorFrame:
+def error_frame(code: Code, content: str, *, field: str | None = None, retry_after_ms: int | None = None) -> ErrorFrame:
     """An error frame whose `retryable` is that of its code."""
-    return ErrorFrame(content=content, code=code, retryable=code in RETRYABLE, field=field)
-
-
-def decode_frame(message: str | bytes, *, max_query_chars: int) -> Query | Ping:
-    """A client's message as a frame. Raises `FrameRefused` with the code and field that the client is told."""
-    if isinstance(message, bytes):
-        raise FrameRefused("unsupported", "frame.binary")
-    parsed = _parse(message)
-    if not isinstance(parsed, dict):
-        raise FrameRefused("bad_request", "frame.not_object")
-    # JSON may carry half surrogate pairs, in names too; nothing behind this line can encode one
-    value = {whole_characters(name): _whole(member) for name, member in parsed.items()}
-    kind = value.get("type")
-    if kind == "ping":
-        return Ping()
-    if kind is not None and kind != "query":
-        raise FrameRefused("unsupported", "frame.unknown_type", field="type", type=str(kind)[:64])
-    return _query(value, max_query_chars)
-
-
-def _query(value: dict[str, Any], max_query_chars: int) -> Query:
-    try:
-        frame = msgspec.convert(value, Query)
-    except msgspec.ValidationError as error:
-        raise _refusal(str(error)) from None
-    if not frame.query.strip():
-        raise FrameRefused("bad_request", "frame.empty", field="query")
-    if len(frame.query) > max_query_chars:
-        raise FrameRefused("too_large", "frame.query_too_large", field="query", max=max_query_chars)
-    return frame
-
-
-def _whole(member: Any) -> Any:
-    return whole_characters(member) if isinstance(member, str) else member
-
-
-def _parse(message: str) -> Any:
-    try:
-        return json.loads(message, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise FrameRefused("bad_request", "frame.not_json", detail="nested too deeply") from None
-    except ValueError as error:  # JSONDecodeError, NaN, an integer of thousands of digits
-        detail = f"{error.msg} @ {error.pos}" if isinstance(error, json.JSONDecodeError) else str(error)[:80]
-        raise FrameRefused("bad_request", "frame.not_json", detail=detail) from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _refusal(message: str) -> FrameRefused:
-    """msgspec's sentence as ours: which field, and what was expected of it."""
-    if missing := re.search(r"missing required field `(\w+)`", message):
-        return FrameRefused("bad_request", "frame.missing", field=missing[1])
-    where = re.search(r"at `\$\.(\w+)", message)
-    expected = re.search(r"Expected `(\w+)", message)
-    zh, en = _KINDS.get(expected[1] if expected else "", ("zh 或 en", "zh or en"))
-    return FrameRefused("bad_request", "frame.wrong_kind", field=where[1] if where else None, expected=f"{zh} / {en}")
+    return ErrorFrame(
+        content=content, code=code, retryable=code in RETRYABLE, field=field, retry_after_ms=retry_after_ms
+    )

@@ -29,6 +29,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "frame.empty": ("字段 {field} 不能为空", "The field {field} must not be empty"),
     "frame.binary": ("不支持二进制消息，请发送 JSON 文本", "Binary messages are not supported: send JSON text"),
     "frame.unknown_type": ("不支持的消息类型：{type}", "This message type is not supported: {type}"),
+    "frame.version": (
+        "不支持的协议版本，本服务使用版本 {version}",
+        "This protocol version is not supported; this service speaks version {version}",
+    ),
+    "frame.out_of_bounds": (
+        "字段 {field} 的长度或大小不合要求（{bounds}）",
+        "The field {field} is out of bounds ({bounds})",
+    ),
     "frame.query_too_large": ("问题太长，最多 {max} 个字符", "The query is too long: {max} characters at most"),
     "frame.bad_token": (
         "登录凭证格式不正确（可能过长或含有非法字符）",

@@ -14,9 +14,10 @@ from blueprints.connection import Connection
 from blueprints.intake import Gateway, Intake
 from integrations.stores.memory import MemoryApprovals, MemoryConversations
 from integrations.stores.memory_log import MemoryLog
+from schemas.client_frames import Query
 from schemas.conversation import Conversation
 from schemas.errors import FrameRefused
-from schemas.frames import ErrorFrame, Query
+from schemas.frames import ErrorFrame
 from schemas.tool import Caller, Identity, ToolCall
 from tests.support.fakes import (
     ZONE,

@@ -9,22 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.client_frames import ClientFrame, Ping, Query, decode_frame
 from schemas.errors import RETRYABLE, FrameRefused
-from schemas.frames import (
-    Chunk,
-    Ping,
-    Pong,
-    Query,
-    Status,
-    StatusData,
-    decode_frame,
-    encode_frame,
-    error_frame,
-)
+from schemas.frames import Chunk, Pong, Status, StatusData, encode_frame, error_frame
 from schemas.messages import text
 
 
-def decode(message: str | bytes) -> Query | Ping:
+def decode(message: str | bytes) -> ClientFrame:
     return decode_frame(message, max_query_chars=100)
 
 
