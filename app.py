@@ -19,10 +19,12 @@ from sanic_ext import Extend
 
 from agent.context import Budgets
 from agent.ports import Model
+from agent.recovery import Recovery
+from agent.running import Outside
 from agent.turns import TurnRunner
 from blueprints.chat import chat_blueprint
+from blueprints.gateway import Gateway
 from blueprints.health import health_blueprint
-from blueprints.intake import Gateway
 from blueprints.pages import pages_blueprint
 from commands.banner import banner
 from commands.cli import build_cli
@@ -30,10 +32,11 @@ from commands.estate import estate_variables
 from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
-from integrations.stores.memory import MemoryApprovals, MemoryConversations
+from integrations.stores.memory import MemoryApprovals, MemoryConversations, MemoryTurns
 from integrations.stores.memory_log import MemoryLog
 from integrations.toolset import CatalogueToolsets
 from schemas.errors import ConfigurationError
+from schemas.frames import AttachmentLimits, Limits
 from schemas.settings import PROJECT, Settings
 
 log = structlog.get_logger("steward")
@@ -82,11 +85,18 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     catalogue = load_catalogue(settings.upstreams, variables, document_limits(settings))
     model = create_model(settings)
     toolsets = CatalogueToolsets(catalogue)
-    entries = MemoryLog(settings.log_entries, settings.max_conversations)
-    turns = TurnRunner(
+    entries = MemoryLog(
+        settings.log_entries, settings.max_conversations, new_epoch=new_id, window_s=settings.resume_window_s
+    )
+    conversations = MemoryConversations(new_id, settings.max_conversations)
+    turn_store = MemoryTurns(10 * settings.max_conversations, settings.dedup_window_s)
+    approvals = MemoryApprovals(settings.max_conversations)
+    outside = Outside(
         model=model,
         log=entries,
-        approvals=MemoryApprovals(settings.max_conversations),
+        conversations=conversations,
+        turns=turn_store,
+        approvals=approvals,
         budgets=Budgets(
             turn_timeout_s=settings.turn_timeout_s,
             max_steps=settings.max_steps,
@@ -102,8 +112,18 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         clock=datetime.now,
         zone=ZoneInfo(settings.timezone),
     )
-    conversations = MemoryConversations(new_id, settings.max_conversations)
-    gateway = Gateway(toolsets, conversations, turns, settings.locale)
+    turns = TurnRunner(outside)
+    gateway = Gateway(
+        toolsets=toolsets,
+        conversations=conversations,
+        approvals=approvals,
+        turn_store=turn_store,
+        entries=entries,
+        turns=turns,
+        recovery=Recovery(outside),
+        limits=Limits(settings.max_query_chars, settings.max_frame_bytes, AttachmentLimits(0, 0, [])),
+        locale=settings.locale,
+    )
 
     app: Sanic[Any, Any] = Sanic(f"steward-{new_id()}", configure_logging=False)
     _configure(app, settings)

@@ -7,12 +7,15 @@ leaves `pending` once.
 from __future__ import annotations
 
 import unicodedata
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from agent.context import Turn
-from schemas.conversation import Approval
+from schemas.conversation import Approval, ApprovalState
 from schemas.deadline import Deadline
+from schemas.errors import StoreUnavailable
 from schemas.messages import text
 from schemas.tool import PreparedCall, ToolResult
 from schemas.turn import Locale
@@ -23,6 +26,7 @@ log = structlog.get_logger(__name__)
 _YES = frozenset({"确认", "是", "好的", "可以", "yes", "ok", "confirm"})
 _NO = frozenset({"取消", "不", "不要", "不用", "不用了", "算了", "否", "不是", "不行", "no", "nope", "cancel", "stop"})
 _CANCEL = frozenset({"取消", "cancel"})  # the words that `approval.how` teaches
+_UTC = ZoneInfo("UTC")
 _EDGES = " \t\r\n.,!;:。，！；：~～…“”\"'"  # no question mark: 可以？ asks and does not agree
 
 
@@ -51,31 +55,52 @@ def words(prepared: PreparedCall, locale: Locale, ttl_s: float) -> str:
     return "\n".join(lines)
 
 
-def waiting_write(turn: Turn) -> Approval | None:
+async def waiting_write(turn: Turn) -> Approval | None:
     """What waits for the conversation's owner, expired or not; with an expired token the caller is still the one who
     was asked. One parked before a login became the subject's together with its conversation (rule 7)."""
-    conversation = turn.conversation
-    return turn.approvals.pending(conversation.id, conversation.owner) or turn.approvals.pending(conversation.id, None)
+    approval = await turn.approvals.pending(turn.conversation.id)
+    return approval if approval is not None and approval.owner in (turn.conversation.owner, None) else None
 
 
-def park(turn: Turn, prepared: PreparedCall, parked: list[str]) -> ToolResult:
+async def park(turn: Turn, prepared: PreparedCall, parked: list[Approval]) -> ToolResult:
     """Keep the write for the resident's yes and say so to the model. Only one can wait at a time: two yeses to one word
-    would be no yes to an exact write."""
+    would be no yes to an exact write. One that cannot be kept is not proposed: no record, no write."""
     if parked:
         return ToolResult.failure("approval_pending", text("approval.one_at_a_time", turn.locale))
-    shown = words(prepared, turn.locale, turn.budgets.approval_ttl_s)
-    turn.approvals.park(
-        Approval(
-            id=turn.new_id(),
-            conversation_id=turn.conversation.id,
-            owner=turn.conversation.owner,
-            tool=prepared.call.name,
-            arguments=prepared.call.arguments,
-            digest=prepared.digest,
-            shown=shown,
-            expires=Deadline.after(turn.budgets.approval_ttl_s, turn.deadline.clock),
-        )
+    ttl_s = turn.budgets.approval_ttl_s
+    approval = Approval(
+        id=turn.new_id(),
+        conversation_id=turn.conversation.id,
+        owner=turn.conversation.owner,
+        tool=prepared.call.name,
+        arguments=prepared.call.arguments,
+        digest=prepared.digest,
+        upstream=prepared.upstream,
+        summary=prepared.summary,
+        lines=prepared.arguments,
+        shown=words(prepared, turn.locale, ttl_s),
+        expires=Deadline.after(ttl_s, turn.deadline.clock),
+        expires_at=turn.clock(_UTC) + timedelta(seconds=ttl_s),
     )
+    try:
+        await turn.approvals.park(approval)
+    except StoreUnavailable as error:
+        log.error("approval_not_kept", tool=prepared.call.name, reason=error.reason)
+        return ToolResult.failure("unavailable", text("approval.not_kept", turn.locale))
     log.info("write_parked", tool=prepared.call.name, upstream=prepared.upstream)
-    parked.append(shown)
+    parked.append(approval)
     return ToolResult.failure("approval_required", text("approval.pending", turn.locale))
+
+
+_DECIDED: dict[ApprovalState, str] = {
+    "cancelled": "approval.was_cancelled",
+    "expired": "approval.expired",
+    "superseded": "approval.was_superseded",
+}
+
+
+def decided(approval: Approval, locale: Locale) -> str:
+    """How an approval that is not pending any more was decided, and what came of it."""
+    if approval.state == "approved":
+        return approval.told or text("tool.unknown_outcome", locale, upstream=approval.upstream)
+    return text(_DECIDED.get(approval.state, "approval.was_superseded"), locale)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from agent.ports import ApprovalStore, Caller, Model, Toolset
-from schemas.conversation import Conversation
+from agent.ports import Caller, Model, Toolset
+from agent.stores import ApprovalStore
+from schemas.conversation import Approval, Conversation
 from schemas.deadline import Deadline
 from schemas.tool import ToolResult, ToolSpec
 from schemas.turn import Locale, Outcome, TextDelta, Usage
@@ -32,13 +33,25 @@ class Budgets:
     max_output_tokens: int = 32_000
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The resident's yes or no to one parked write, by its id and not in words."""
+
+    approval_id: str
+    approved: bool
+
+
 @dataclass(slots=True)
 class Turn:
-    """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`. `waited`: the query was sent
-    while an earlier turn ran, so it cannot be an answer to what that turn showed. `unsettled`: what to say if the turn
-    is ended while a write is on its way. `offer` is what its next step is offered (None before the first one),
-    `wanted` what of it the model searched for (in so many `searches`) or called in this turn, latest first.
-    `answered`: what reads of this turn gave, by the digest of the request."""
+    """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`.
+
+    `waited`: the query was sent while an earlier turn ran, so it cannot be an answer to what that turn showed.
+    `answer`: the turn is one to a parked write, and `query` the word for it. `waiting` is what waited for a yes when
+    the turn's steps began. `unsettled`: what to say if the turn is ended while a write is on its way; `partial`: what
+    the step under way has said so far; `unsaved`: what came of a write could not be kept. `offer` is what its next step
+    is offered (None before the first one), `wanted` what of it the model searched for (in so many `searches`) or called
+    in this turn, latest first. `answered`: what reads of this turn gave, by the digest of the request.
+    """
 
     conversation: Conversation
     query: str
@@ -53,11 +66,15 @@ class Turn:
     clock: Callable[[ZoneInfo], datetime]
     zone: ZoneInfo
     waited: bool = False
+    answer: Answer | None = None
     usage: Usage = field(default_factory=Usage)
     results: list[ToolResult] = field(default_factory=list)
     answered: dict[str, ToolResult] = field(default_factory=dict)
     spoken: bool = False
+    waiting: Approval | None = None
     unsettled: str = ""
+    partial: str = ""
+    unsaved: bool = False
     offer: Sequence[ToolSpec] | None = None
     wanted: list[ToolSpec] = field(default_factory=list)
     searches: int = 0

@@ -48,6 +48,23 @@ def unanswered(conversation: Conversation) -> list[str]:
     return [call["id"] for message in messages for call in _calls(message) if call["id"] not in answered]
 
 
+def mend(conversation: Conversation, partial: str) -> None:
+    """Make the history of a turn that was ended from outside whole: `partial` is what its last step had said so far,
+    and a call without a result gets one."""
+    for call_id in unanswered(conversation):
+        add_result(conversation, call_id, ToolResult.failure("unavailable", "cancelled"))
+    add_assistant(conversation, partial)
+
+
+def forget_old(conversation: Conversation, max_chars: int) -> None:
+    """Drop from memory what no model will be shown again; `saved` still says how many of the rest a store has."""
+    kept = view(conversation, max_chars)
+    dropped = len(conversation.messages) - len(kept)
+    if dropped:
+        conversation.messages[:] = kept
+        conversation.saved = max(0, conversation.saved - dropped)
+
+
 def view(conversation: Conversation, max_chars: int) -> list[Message]:
     """The latest messages of at most `max_chars` characters, cut only before a resident's message.
 

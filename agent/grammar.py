@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from agent.cards import parked_frame
 from agent.ports import EventLog
 from schemas.frames import Chunk, Frame, Status, StatusData, error_frame
 from schemas.messages import text
-from schemas.turn import Locale, TextDelta, ToolFinished, ToolStarted, TurnEnded, TurnEvent, TurnFailed
+from schemas.turn import (
+    Locale,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+    TurnEnded,
+    TurnEvent,
+    TurnFailed,
+    WriteParked,
+)
 
 
 class Grammar:
@@ -20,7 +30,13 @@ class Grammar:
     def __init__(self, log: EventLog, conversation_id: str, turn_id: str, locale: Locale) -> None:
         self._log, self._conversation_id, self._turn_id, self._locale = log, conversation_id, turn_id, locale
         self._bubble_open = False
+        self._said: list[str] = []
         self.outcome = ""
+
+    @property
+    def content(self) -> str:
+        """What stands in the bubble so far."""
+        return "".join(self._said)
 
     def open(self) -> None:
         """The first frame of a turn."""
@@ -34,6 +50,7 @@ class Grammar:
             case TextDelta(words):
                 if words:
                     self._bubble_open = True
+                    self._said.append(words)
                     self._append(Chunk(content=words, is_final=False))
             case ToolStarted(tool, tool_call_id, title):
                 message = text("status.tool_calling", self._locale, title=title)
@@ -46,16 +63,19 @@ class Grammar:
                 message = text("status.tool_completed" if ok else "status.tool_failed", self._locale, title=title)
                 data = StatusData(message=message, tool=tool, tool_call_id=tool_call_id, duration_ms=duration_ms)
                 self._append(Status(status="tool_completed", data=data))
+            case WriteParked(approval):
+                self._append(parked_frame(approval))
             case TurnEnded(outcome, usage):
                 self._close_bubble()
                 self.outcome = outcome
                 message = text("status.completed", self._locale)
                 data = StatusData(message=message, outcome=outcome, usage=asdict(usage))
                 self._append(Status(status="completed", data=data))
-            case TurnFailed(code, reference):
+            case TurnFailed(code, reference, sentence):
                 self._close_bubble()
                 self.outcome = code
-                self._append(error_frame(code, text(f"error.{code}", self._locale, reference=reference)))
+                sentence = sentence or text(f"error.{code}", self._locale, reference=reference)
+                self._append(error_frame(code, sentence))
 
     def _close_bubble(self) -> None:
         if self._bubble_open:

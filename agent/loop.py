@@ -9,11 +9,13 @@ from collections.abc import AsyncGenerator
 
 import structlog
 
+from agent.approval import waiting_write
 from agent.context import Turn
 from agent.conversation import add_user
 from agent.steps import run_steps
 from agent.writes import answer_parked
-from schemas.errors import ModelInterrupted, ModelUnavailable
+from schemas.conversation import Approval
+from schemas.errors import ModelInterrupted, ModelUnavailable, StoreUnavailable
 from schemas.messages import text
 from schemas.turn import TurnEnded, TurnEvent, TurnFailed
 
@@ -29,6 +31,7 @@ async def run_turn(turn: Turn) -> AsyncGenerator[TurnEvent, None]:
             yield event
         if not handled:
             add_user(turn.conversation, turn.query)
+            turn.waiting = await _waiting(turn)
             async for event in run_steps(turn):
                 yield event
     except ModelUnavailable as error:
@@ -40,3 +43,12 @@ async def run_turn(turn: Turn) -> AsyncGenerator[TurnEvent, None]:
         if isinstance(error, ModelInterrupted):
             yield turn.say(text("turn.interrupted", turn.locale))
         yield TurnFailed("model_unavailable")
+
+
+async def _waiting(turn: Turn) -> Approval | None:
+    """What waits for a yes; its tool stays within reach. A store that does not answer costs no more than that."""
+    try:
+        return await waiting_write(turn)
+    except StoreUnavailable as error:
+        log.warning("store_unavailable", reason=error.reason)
+        return None

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 import msgspec
 import structlog
 
-from agent.approval import waiting_write
 from agent.context import Budgets, Turn
 from agent.conversation import called_tools, calls_of, view
 from schemas.jsontext import to_json
@@ -112,9 +111,8 @@ def _chosen(turn: Turn, specs: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
     most, most_bytes = _room(about, turn.budgets)
     messages = view(turn.conversation, turn.budgets.max_history_chars)
     names = called_tools(messages)
-    waiting = waiting_write(turn)
-    if waiting is not None:
-        names.append(waiting.tool)
+    if turn.waiting is not None:
+        names.append(turn.waiting.tool)
     called = {spec.name: spec for spec in specs if spec.name in names}
     latest = _fitting((called[name] for name in reversed(names) if name in called), most // 2, most_bytes // 2)
     before = {name: called[name] for name in names if called.get(name) in latest}  # as they came: see above

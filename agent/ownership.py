@@ -24,8 +24,3 @@ def decide(owner: str | None, caller: Caller, *, same_credential: bool) -> Decis
             return "keep"
         return "adopt" if owner in (None, caller.provisional) else "new"
     return "adopt" if owner is None else "new"
-
-
-def may_open(owner: str | None, caller: Caller) -> bool:
-    """Whether the caller may open a conversation of `owner` by its id. An unowned one is its connection's alone."""
-    return owner is not None and owner == caller.owner

@@ -1,11 +1,14 @@
-"""What the agent needs from outside, as Protocols; `integrations` implements them and `app.py` joins the two."""
+"""What the agent needs from outside, as Protocols; `integrations` implements them and `app.py` joins the two.
+
+What is remembered beyond a turn is in `stores.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
-from schemas.conversation import Approval, ApprovalState, Conversation, Entry
+from schemas.conversation import Entry
 from schemas.deadline import Deadline
 from schemas.frames import Frame
 from schemas.model import Message, ModelEnd, ModelRequest
@@ -60,6 +63,11 @@ class Toolset(Protocol):
         approval's id) is used where the operation declares one."""
         ...
 
+    async def look_up(self, prepared: PreparedCall, locale: Locale, deadline: Deadline) -> ToolResult:
+        """What a declared read says of a write that was sent earlier and whose outcome is unknown. Sends reads only;
+        without such a read, or where it cannot tell, the outcome stays unknown."""
+        ...
+
 
 class Toolsets(Protocol):
     """Makes the toolset of a caller. `None` is a caller without a token."""
@@ -84,30 +92,14 @@ class EventLog(Protocol):
         """The number of the newest entry, 0 where there is none."""
         ...
 
+    def epoch(self, conversation_id: str) -> str:
+        """Names this numbering of the conversation's entries; another one begins where the log was lost."""
+        ...
+
+    def reaches(self, conversation_id: str, seq: int) -> bool:
+        """Whether every entry later than `seq` is kept, and `seq` is no number of the future."""
+        ...
+
     def follow(self, conversation_id: str, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` after each new entry, until the returned function is called."""
-        ...
-
-
-class ConversationStore(Protocol):
-    """Conversations by id."""
-
-    def create(self, owner: str | None) -> Conversation: ...
-
-    def get(self, conversation_id: str) -> Conversation | None: ...
-
-
-class ApprovalStore(Protocol):
-    """Parked writes. Every change of state is one atomic step from `pending`."""
-
-    def park(self, approval: Approval) -> None:
-        """Keep it; an older one that is still pending in its conversation becomes `superseded`."""
-        ...
-
-    def pending(self, conversation_id: str, owner: str | None) -> Approval | None:
-        """The one that waits for this owner in this conversation, expired or not."""
-        ...
-
-    def settle(self, approval: Approval, state: ApprovalState) -> bool:
-        """Move it from `pending` to `state`; False if it is not pending any more."""
         ...

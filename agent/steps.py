@@ -13,11 +13,12 @@ from agent.conversation import add_assistant, view
 from agent.offer import offered
 from agent.prompt import system_prompt
 from agent.toolcalls import run_calls
+from schemas.conversation import Approval
 from schemas.errors import ModelUnavailable
 from schemas.messages import text
 from schemas.model import ModelEnd, ModelRequest
 from schemas.tool import ToolCall, ToolResult, ToolSpec
-from schemas.turn import TextDelta, TurnEnded, TurnEvent
+from schemas.turn import TextDelta, TurnEnded, TurnEvent, WriteParked
 
 log = structlog.get_logger(__name__)
 
@@ -42,12 +43,12 @@ async def run_steps(turn: Turn) -> AsyncIterator[TurnEvent]:
             yield delta
         if trouble.goes_on(step, last=last or _full(turn)):
             continue
-        add_assistant(turn.conversation, step.text, step.calls, reasoning=step.reasoning)
+        _remember(turn, step.text, step.calls, reasoning=step.reasoning)
         if not step.calls:
             async for event in _end_with_words(turn, step, limit=spent):
                 yield event
             return
-        parked: list[str] = []
+        parked: list[Approval] = []
         before = len(turn.results)
         async for event in run_calls(turn, step.calls, parked):
             yield event
@@ -109,6 +110,7 @@ async def model_step(
             case TextDelta(words) if words:
                 yield turn.say(words) if not step.text else piece
                 step.text += words
+                turn.partial = step.text
             case ToolCall():
                 step.calls.append(piece)
             case ModelEnd():
@@ -117,6 +119,12 @@ async def model_step(
                 turn.usage.output_tokens += piece.output_tokens
     if not tools:
         step.calls.clear()
+
+
+def _remember(turn: Turn, said: str, calls: Sequence[ToolCall] = (), *, reasoning: str = "") -> None:
+    """What a whole step said goes into the history; nothing of it is partial any more."""
+    add_assistant(turn.conversation, said, calls, reasoning=reasoning)
+    turn.partial = ""
 
 
 def _used_up(turn: Turn) -> bool:
@@ -151,7 +159,7 @@ async def _end_with_words(turn: Turn, step: Step, *, limit: bool) -> AsyncIterat
     yield TurnEnded("limit" if limit else turn.outcome(), turn.usage)
 
 
-async def _end_with_approval(turn: Turn, step: Step, shown: str) -> AsyncIterator[TurnEvent]:
+async def _end_with_approval(turn: Turn, step: Step, approval: Approval) -> AsyncIterator[TurnEvent]:
     """Let the model tell what else this step found, then show the parked write, which ends the turn."""
     if len(step.calls) > 1 and not turn.deadline.passed:
         telling = Step()
@@ -160,9 +168,10 @@ async def _end_with_approval(turn: Turn, step: Step, shown: str) -> AsyncIterato
                 yield delta
         except ModelUnavailable as error:  # what is parked is shown all the same, or nobody could answer it
             log.warning("model_unavailable", reason=error.reason)
-        add_assistant(turn.conversation, telling.text)
-    yield turn.say(shown)
-    add_assistant(turn.conversation, shown)
+        _remember(turn, telling.text)
+    yield turn.say(approval.shown)
+    _remember(turn, approval.shown)
+    yield WriteParked(approval)
     yield TurnEnded("approval", turn.usage)
 
 

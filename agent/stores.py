@@ -61,6 +61,11 @@ class TurnStore(Protocol):
         """The turn of this conversation that began last."""
         ...
 
+    async def rate(self, turn_id: str, owner: str | None, score: int, comment: str) -> bool:
+        """Keep what the resident thinks of a turn, 1 or -1, instead of what he thought before; False where it is not
+        the owner's."""
+        ...
+
 
 class ApprovalStore(Protocol):
     """Parked writes. Every change of state is one atomic step from `pending`, durable before the method returns."""

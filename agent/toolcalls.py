@@ -10,13 +10,14 @@ from agent.approval import park
 from agent.context import Turn
 from agent.conversation import add_result
 from agent.offer import is_search, note_call, search
+from schemas.conversation import Approval
 from schemas.messages import text
 from schemas.tool import PreparedCall, ToolCall, ToolResult
 from schemas.turn import ToolFinished, ToolStarted, TurnEvent
 
 
-async def run_calls(turn: Turn, calls: Sequence[ToolCall], parked: list[str]) -> AsyncIterator[TurnEvent]:
-    """Give every call its one result in the history. What a parked write shows is appended to `parked`."""
+async def run_calls(turn: Turn, calls: Sequence[ToolCall], parked: list[Approval]) -> AsyncIterator[TurnEvent]:
+    """Give every call its one result in the history. A write that was parked is appended to `parked`."""
     results: dict[str, ToolResult] = {}
     reads: list[PreparedCall] = []
     try:
@@ -26,7 +27,7 @@ async def run_calls(turn: Turn, calls: Sequence[ToolCall], parked: list[str]) ->
                 continue
             outcome = await _prepare(turn, call)
             if isinstance(outcome, PreparedCall) and outcome.effect == "write":
-                outcome = park(turn, outcome, parked)
+                outcome = await park(turn, outcome, parked)
             if isinstance(outcome, PreparedCall):
                 reads.append(outcome)
             else:

@@ -1,160 +1,176 @@
-"""The turn runner: a task per turn, one at a time in a conversation, its events written to the log as frames.
+"""The turn runner: one turn at a time in a conversation, in a task of its own, one more waiting; stop, drain, close.
 
-A turn lives in its own task from acceptance to its terminal, whatever happens to a connection. Next: `loop.py`.
+A turn lives from acceptance to its terminal, whatever happens to a connection. Next: `running.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import aclosing
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from agent.context import Budgets, Turn
-from agent.grammar import Grammar
-from agent.loop import run_turn
-from agent.ports import ApprovalStore, EventLog, Model, Toolset
-from schemas.conversation import Conversation
-from schemas.deadline import Deadline
-from schemas.errors import FrameRefused
-from schemas.tool import Caller
-from schemas.turn import Locale, TurnFailed
+from agent.running import Asked, Outside, RunningTurn
+from schemas.conversation import TurnRecord
+from schemas.errors import FrameRefused, StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
+_UTC = ZoneInfo("UTC")
+
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """A query that became a turn. It holds a toolset, never a token."""
+class Admitted:
+    """The turn that a query became. `earlier`: it had become this turn before; empty where that is still under way in
+    this conversation."""
 
     turn_id: str
-    conversation: Conversation
-    query: str
-    locale: Locale
-    caller: Caller
-    toolset: Toolset
-    waited: bool = False
+    conversation_id: str
+    again: bool = False
+    earlier: TurnRecord | None = None
 
 
 @dataclass(slots=True)
 class _Lane:
-    """The turns of one conversation: the task that runs, and the one query that may wait."""
+    """The turns of one conversation: the one that runs, the one that may wait, and those whose query is just being
+    written down."""
 
-    task: asyncio.Task[None]
-    waiting: list[Accepted] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+    running: RunningTurn | None = None
+    waiting: deque[RunningTurn] = field(default_factory=deque)
+    entering: int = 0
+
+    @property
+    def taken(self) -> int:
+        return (self.running is not None) + len(self.waiting) + self.entering
+
+    def turns(self) -> Iterator[RunningTurn]:
+        """The running one, then what waits."""
+        if self.running is not None:
+            yield self.running
+        yield from self.waiting
 
 
 class TurnRunner:
-    """Runs turns. `clock` is the wall clock in a zone; ids and clock come from the caller: a test can name them."""
+    """Runs turns."""
 
-    def __init__(
-        self,
-        *,
-        model: Model,
-        log: EventLog,
-        approvals: ApprovalStore,
-        budgets: Budgets,
-        new_id: Callable[[], str],
-        clock: Callable[[ZoneInfo], datetime],
-        zone: ZoneInfo,
-    ) -> None:
-        self._model, self._log, self._approvals, self._budgets = model, log, approvals, budgets
-        self._new_id, self._clock, self._zone = new_id, clock, zone
+    def __init__(self, outside: Outside, *, grace_s: float = 5.0) -> None:
+        self._outside, self._grace_s = outside, grace_s
         self._lanes: dict[str, _Lane] = {}
-        self._closing = False
+        self._refusing = self._closing = False
 
     def runs(self, conversation_id: str) -> bool:
-        """Whether a turn of this conversation is under way."""
+        """Whether a turn of this conversation is under way, or about to be."""
         return conversation_id in self._lanes
 
-    def accept(
-        self,
-        conversation: Conversation,
-        query: str,
-        locale: Locale,
-        caller: Caller,
-        toolset: Toolset,
-        *,
-        waited: bool = False,
-    ) -> str:
-        """Start a turn, or let it wait behind the running one. `waited`: it was sent while an earlier one ran. Returns
-        its id; raises `FrameRefused` (`busy`, or `shutting_down` once `close` was called)."""
-        if self._closing:
+    def running(self, conversation_id: str) -> RunningTurn | None:
+        """The turn of this conversation that runs now."""
+        lane = self._lanes.get(conversation_id)
+        return lane.running if lane else None
+
+    async def accept(self, asked: Asked) -> Admitted:
+        """Start a turn, or let it wait behind the running one; a query that was sent before under the same
+        `client_msg_id` is the turn that it became then. Raises `FrameRefused` (`busy`, or `shutting_down` once the
+        process ends)."""
+        conversation = asked.conversation
+        lane = self._lanes.get(conversation.id) or _Lane()
+        for turn in lane.turns():
+            if asked.client_msg_id is not None and turn.asked.client_msg_id == asked.client_msg_id:
+                return Admitted(turn.id, conversation.id, again=True)
+        if self._refuses():
             raise FrameRefused("shutting_down", "error.shutting_down")
-        lane = self._lanes.get(conversation.id)
-        waited = waited or lane is not None
-        accepted = Accepted(self._new_id(), conversation, query, locale, caller, toolset, waited)
-        if lane is None:
-            task = asyncio.create_task(self._run_lane(accepted))
-            self._lanes[conversation.id] = _Lane(task)
-        elif lane.waiting:
+        if lane.taken >= 2:
             raise FrameRefused("busy", "frame.busy")
-        else:
-            lane.waiting.append(accepted)
-        return accepted.turn_id
+        self._lanes[conversation.id] = lane
+        lane.entering += 1
+        turn = RunningTurn(self._outside, asked, self._outside.new_id())
+        earlier = None
+        try:
+            earlier = await self._claim(turn)
+        finally:
+            lane.entering -= 1
+            self._leave(conversation.id, lane)
+        if earlier is not None:
+            return Admitted(earlier.id, earlier.conversation_id, again=True, earlier=earlier)
+        if self._refuses():
+            await turn.interrupt()
+            return Admitted(turn.id, conversation.id)
+        lane.waiting.append(turn)
+        self._lanes[conversation.id] = lane
+        if lane.task is None:
+            lane.task = asyncio.create_task(self._run(conversation.id, lane))
+        return Admitted(turn.id, conversation.id)
+
+    def cancel(self, conversation_id: str, turn_id: str | None) -> bool:
+        """Stop that turn, or the running one where none is named. False where there is no such turn under way."""
+        lane = self._lanes.get(conversation_id)
+        for turn in lane.turns() if lane else ():
+            if turn_id in (None, turn.id):
+                turn.stop()
+                return True
+        return False
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Take no more turns and let those under way end. False if some have not after `timeout_s`."""
+        self._refusing = True
+        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        if not tasks:
+            return True
+        _, pending = await asyncio.wait(tasks, timeout=timeout_s)
+        return not pending
 
     async def close(self) -> None:
-        """Take no more turns, end the running ones with their terminal, and wait for that."""
-        self._closing = True
+        """Take no more turns and end those under way with their terminal. A write that was sent has `grace_s` to come
+        to its end; after that its outcome is unknown."""
+        self._refusing = self._closing = True
         await asyncio.sleep(0)  # a task that is cancelled before its first step would end without a terminal
-        tasks = [lane.task for lane in self._lanes.values()]
+        tasks = {lane.task for lane in self._lanes.values() if lane.task is not None}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, tasks = await asyncio.wait(tasks, timeout=self._grace_s)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run_lane(self, accepted: Accepted) -> None:
-        conversation_id = accepted.conversation.id
-        following: Accepted | None = accepted
-        try:
-            while following is not None:
-                with bound_contextvars(conversation_id=conversation_id, turn_id=following.turn_id):
-                    await self._run(following)
-                waiting = self._lanes[conversation_id].waiting
-                following = waiting.pop(0) if waiting else None
-        finally:
-            lane = self._lanes.pop(conversation_id, None)
-            for never_run in lane.waiting if lane else ():
-                grammar = Grammar(self._log, conversation_id, never_run.turn_id, never_run.locale)
-                grammar.open()
-                grammar.write(TurnFailed("turn_interrupted"))
+    def _refuses(self) -> bool:
+        return self._refusing
 
-    async def _run(self, accepted: Accepted) -> None:
-        """One turn to its terminal; a defect ends it with `internal` and a reference that the log knows."""
-        grammar = Grammar(self._log, accepted.conversation.id, accepted.turn_id, accepted.locale)
-        grammar.open()
-        log.info("turn_started", caller=accepted.caller.state, locale=accepted.locale)
-        turn = Turn(
-            conversation=accepted.conversation,
-            query=accepted.query,
-            locale=accepted.locale,
-            caller=accepted.caller,
-            toolset=accepted.toolset,
-            model=self._model,
-            approvals=self._approvals,
-            budgets=self._budgets,
-            deadline=Deadline.after(self._budgets.turn_timeout_s),
-            new_id=self._new_id,
-            clock=self._clock,
-            zone=self._zone,
-            waited=accepted.waited,
+    async def _claim(self, turn: RunningTurn) -> TurnRecord | None:
+        asked = turn.asked
+        record = TurnRecord(
+            id=turn.id,
+            conversation_id=asked.conversation.id,
+            owner=asked.conversation.owner,
+            client_msg_id=asked.client_msg_id,
+            started_at=self._outside.clock(_UTC),
         )
         try:
-            async with aclosing(run_turn(turn)) as events:
-                async for event in events:
-                    grammar.write(event)
-        except asyncio.CancelledError:
-            if turn.unsettled:  # "please ask again" alone would invite a second write
-                grammar.write(turn.say(turn.unsettled))
-            grammar.write(TurnFailed("turn_interrupted"))
-            raise
-        except Exception:
-            reference = self._new_id()[:8]
-            log.exception("turn_defect", reference=reference)
-            grammar.write(TurnFailed("internal", reference))
-        finally:
-            log.info("turn_ended", outcome=grammar.outcome, steps=turn.usage.steps, tool_calls=turn.usage.tool_calls)
+            return await self._outside.turns.claim(record)
+        except StoreUnavailable as error:
+            log.error("turn_not_claimed", reason=error.reason)
+            turn.unsaved = True
+            return None
+
+    async def _run(self, conversation_id: str, lane: _Lane) -> None:
+        while lane.waiting:
+            lane.running = lane.waiting.popleft()
+            try:
+                if self._closing:
+                    await lane.running.interrupt()
+                    continue
+                with bound_contextvars(conversation_id=conversation_id, turn_id=lane.running.id):
+                    await lane.running.run()
+            finally:
+                lane.running = None
+        lane.task = None
+        self._leave(conversation_id, lane)
+
+    def _leave(self, conversation_id: str, lane: _Lane) -> None:
+        """Forget a lane in which nothing is any more."""
+        if lane.taken == 0 and lane.task is None and self._lanes.get(conversation_id) is lane:
+            del self._lanes[conversation_id]

@@ -17,7 +17,8 @@ from websockets.exceptions import ConnectionClosed
 
 from agent.ports import EventLog
 from blueprints.connection import Connection
-from blueprints.intake import Gateway, Intake
+from blueprints.gateway import Gateway
+from blueprints.intake import Intake
 from schemas.client_frames import Ping, decode_frame
 from schemas.errors import FrameRefused
 from schemas.frames import Pong, error_frame

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from sanic import Websocket
@@ -16,13 +16,21 @@ from sanic.exceptions import ServerError, WebsocketClosed
 from websockets.exceptions import ConnectionClosed
 
 from agent.ports import EventLog
+from schemas.conversation import Entry
 from schemas.frames import Frame, encode_frame
 
 log = structlog.get_logger(__name__)
 
+# Answers to a client's own frames that it has not read yet; one who asks on without reading is dropped.
+_MAX_DIRECT = 256
+_RESUME_CLOSE = 4409  # of the range that says: reconnect
+
 
 class Connection:
-    """Sends what is put with `send`, and the entries of the conversation it was told to `follow`, in their order."""
+    """Sends what is put with `send`, and the entries of the conversation it was told to `follow`, in their order.
+
+    `whole`: the client has sent `hello` and gets every type of frame; until then only those it must know.
+    """
 
     def __init__(self, ws: Websocket, entries: EventLog, send_timeout_s: float) -> None:
         self._ws, self._entries, self._send_timeout_s = ws, entries, send_timeout_s
@@ -33,23 +41,43 @@ class Connection:
         self._leave: Callable[[], None] = _nothing
         self._close: tuple[int, str] | None = None
         self._gone = False
+        self.whole = False
 
     def send(self, frame: Frame) -> None:
         """A frame outside any turn: an answer to this connection alone."""
-        self._direct.append(encode_frame(frame))
-        self._wake.set()
+        if len(self._direct) >= _MAX_DIRECT and self._close is None:
+            self._direct.clear()
+            self.close(1008, "answers are not being read")
+        self._put(encode_frame(frame))
 
-    def follow(self, conversation_id: str) -> None:
-        """From now on send the new entries of this conversation, and of no other.
+    def follow(self, conversation_id: str, after: int | None = None) -> None:
+        """From now on send the entries of this conversation later than `after` (its new ones where that is None), and
+        of no other.
 
         What the former conversation's log has by now was meant for this client and is still sent; nothing later is.
+        With `after` a conversation that is followed already starts again from there.
         """
-        if conversation_id == self._conversation_id or self._gone:
+        if self._gone or (conversation_id == self._conversation_id and after is None):
             return
         self._leave()
-        self._direct.extend(entry.text for entry in self._entries.after(self._conversation_id, self._seq))
-        self._conversation_id, self._seq = conversation_id, self._entries.last_seq(conversation_id)
+        if after is None:
+            for entry in self._entries.after(self._conversation_id, self._seq):
+                self._put_entry(entry)
+            after = self._entries.last_seq(conversation_id)
+        self._conversation_id, self._seq = conversation_id, after
         self._leave = self._entries.follow(conversation_id, self._wake.set)
+        self._wake.set()
+
+    def replay(self, turn_id: str) -> bool:
+        """Send once more what was sent already of this turn of the followed conversation. False where the log does not
+        begin with its beginning."""
+        kept = [entry for entry in self._entries.after(self._conversation_id, 0) if entry.turn_id == turn_id]
+        if not kept or not self._entries.reaches(self._conversation_id, kept[0].seq - 1):
+            return False
+        for entry in kept:
+            if entry.seq <= self._seq:
+                self._put_entry(entry)
+        return True
 
     def close(self, code: int, reason: str) -> None:
         """Close once everything put so far is sent."""
@@ -62,9 +90,10 @@ class Connection:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while text := self._next():
-                    async with asyncio.timeout(self._send_timeout_s):
-                        await self._ws.send(text)
+                while batch := self._next():
+                    for text in batch:
+                        async with asyncio.timeout(self._send_timeout_s):
+                            await self._ws.send(text)
                 if self._close is not None and not self._direct:
                     await self._ws.close(*self._close)
                     return
@@ -77,16 +106,31 @@ class Connection:
             self._gone = True
             self._leave()
 
-    def _next(self) -> str | None:
+    def _next(self) -> Sequence[str]:
+        """What is to be sent now: answers first, then entries as far as the log has them."""
         if self._direct:
-            return self._direct.popleft()
+            batch = list(self._direct)
+            self._direct.clear()
+            return batch
         entries = self._entries.after(self._conversation_id, self._seq) if self._conversation_id else ()
         if not entries:
-            return None
+            return ()
         if entries[0].seq != self._seq + 1:
             log.warning("log_overrun", conversation_id=self._conversation_id, missed=entries[0].seq - self._seq - 1)
-        self._seq = entries[0].seq
-        return entries[0].text
+            if self.whole:  # it may not see a gap: it comes back and is told so
+                self._seq = entries[-1].seq
+                self.close(_RESUME_CLOSE, "resume: entries were missed")
+                return ()
+        self._seq = entries[-1].seq
+        return [entry.text for entry in entries if self.whole or entry.known] or self._next()
+
+    def _put_entry(self, entry: Entry) -> None:
+        if self.whole or entry.known:
+            self._put(entry.text)
+
+    def _put(self, text: str) -> None:
+        self._direct.append(text)
+        self._wake.set()
 
 
 def _nothing() -> None:

@@ -1,7 +1,7 @@
-"""A connection's queries in their order: whose they are, which conversation they belong to; then the turn runner.
+"""A connection's frames in their order: whose they are, which conversation they belong to; then the turn runner.
 
 Who a token is may take an upstream call, so this runs beside the reader, which never stops reading.
-Next: `agent/turns.py`.
+Next: `greeting.py` for `hello`, `agent/turns.py` for the rest.
 """
 
 from __future__ import annotations
@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
-from agent.approval import decision
-from agent.ownership import decide, may_open
-from agent.ports import ConversationStore, Toolset, Toolsets
-from agent.turns import TurnRunner
+from agent.approval import decided, decision
+from agent.context import Answer
+from agent.ownership import decide
+from agent.ports import Toolset
+from agent.running import Asked
+from agent.turns import Admitted
 from blueprints.connection import Connection
-from schemas.client_frames import Query
-from schemas.conversation import Conversation
+from blueprints.gateway import Gateway
+from blueprints.greeting import greet, show_again
+from schemas.client_frames import Approve, Cancel, Feedback, Hello, Query
+from schemas.conversation import Approval, Conversation
 from schemas.deadline import Deadline
-from schemas.errors import FrameRefused
+from schemas.errors import FrameRefused, StoreUnavailable
 from schemas.frames import error_frame
 from schemas.messages import language_of, text
 from schemas.tool import Caller
@@ -29,25 +33,21 @@ from schemas.turn import Locale
 
 log = structlog.get_logger(__name__)
 
-_MAX_WAITING = 2
+# Frames that wait until it is known who sent them; of those that become turns one would run and one wait.
+_MAX_WAITING, _MAX_TURNS = 8, 2
 IDENTITY_MISMATCH_CLOSE = 4501
+
+Frame = Query | Hello | Approve | Cancel | Feedback
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
-    """What every connection shares; `app.py` joins it."""
+class _Job:
+    """A frame with what it came with: the toolset of its token, its language, whether a turn ran when it was sent."""
 
-    toolsets: Toolsets
-    conversations: ConversationStore
-    turns: TurnRunner
+    frame: Frame
+    toolset: Toolset
     locale: Locale
-    identity_timeout_s: float = 10.0
-    connections: set[Connection] = field(default_factory=set)
-
-    def close_connections(self) -> None:
-        """Tell every client that the service restarts and that it may come back."""
-        for connection in self.connections:
-            connection.close(1012, "service restart")
+    waited: bool
 
 
 class Intake:
@@ -59,7 +59,7 @@ class Intake:
         self._toolset: Toolset = gateway.toolsets.for_token(None)
         self._conversation: Conversation | None = None
         self._conversation_toolset = self._toolset
-        self._queue: deque[tuple[Query, Toolset, Locale, bool]] = deque()
+        self._queue: deque[_Job] = deque()
         self._worker: asyncio.Task[None] | None = None
 
     @property
@@ -67,22 +67,22 @@ class Intake:
         """The language of what is said outside turns: that of the last query."""
         return self._locale
 
-    def put(self, query: Query) -> None:
-        """Take a query. Raises `FrameRefused` for a token that cannot be one, and `busy` when too many wait."""
-        if query.token is not None:
-            self._bind(query.token)
-        # a yes or no does not say which language the resident speaks: "ok" is said in all of them
-        spoken = language_of(query.query, self._locale)
-        if spoken == "en" and decision(query.query) is not None:
-            spoken = self._locale
-        self._locale = query.locale or spoken
-        if len(self._queue) >= _MAX_WAITING:
+    def put(self, frame: Frame) -> None:
+        """Take a frame. Raises `FrameRefused` for a token that cannot be one, and `busy` when too many wait."""
+        if isinstance(frame, Cancel) and self._cancel(frame):
+            return
+        token = frame.token if isinstance(frame, Query | Hello | Approve) else None
+        if token is not None:
+            self._bind(token)
+        self._listen(frame)
+        turns = sum(isinstance(job.frame, Query | Approve) for job in self._queue)
+        if len(self._queue) >= _MAX_WAITING or (isinstance(frame, Query | Approve) and turns >= _MAX_TURNS):
             raise FrameRefused("busy", "frame.busy")
         # said now, not when it is admitted: to ask who a token is may outlast the turn that runs
         waited = bool(self._queue) or (
             self._conversation is not None and self._gateway.turns.runs(self._conversation.id)
         )
-        self._queue.append((query, self._toolset, self._locale, waited))
+        self._queue.append(_Job(frame, self._toolset, self._locale, waited))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
 
@@ -90,6 +90,16 @@ class Intake:
         """The connection is gone: what was not yet accepted is dropped, what became a turn goes on."""
         if self._worker is not None:
             self._worker.cancel()
+
+    def _listen(self, frame: Frame) -> None:
+        """Which language the resident speaks. A yes or no does not say: "ok" is said in all of them."""
+        if isinstance(frame, Query):
+            spoken = language_of(frame.query, self._locale)
+            if spoken == "en" and decision(frame.query) is not None:
+                spoken = self._locale
+            self._locale = frame.locale or spoken
+        elif isinstance(frame, Hello):
+            self._locale = frame.locale or self._locale
 
     def _bind(self, token: str) -> None:
         try:
@@ -99,48 +109,164 @@ class Intake:
         if toolset != self._toolset:
             self._toolset = toolset
 
+    def _cancel(self, frame: Cancel) -> bool:
+        """Stop the turn at once if it is under way."""
+        current = self._conversation
+        return current is not None and self._gateway.turns.cancel(current.id, frame.turn_id)
+
     async def _work(self) -> None:
         while self._queue:
-            query, toolset, locale, waited = self._queue[0]
+            job = self._queue[0]
             try:
-                await self._admit(query, toolset, locale, waited)
+                await self._admit(job)
             except FrameRefused as refused:
-                sentence = text(refused.key, locale, field=refused.field, **refused.params)
+                sentence = text(refused.key, job.locale, field=refused.field, **refused.params)
                 self._connection.send(error_frame(refused.code, sentence, field=refused.field))
                 if refused.code == "identity_mismatch":
                     self._queue.clear()
                     self._connection.close(IDENTITY_MISMATCH_CLOSE, "identity_mismatch")
                     return
+            except StoreUnavailable as error:
+                log.error("store_unavailable", reason=error.reason)
+                self._connection.send(error_frame("internal", text("frame.store", job.locale)))
             except Exception:  # a defect: it must not stay at the head of the queue and fail for ever
                 reference = secrets.token_hex(4)
                 log.exception("intake_defect", reference=reference)
-                self._connection.send(error_frame("internal", text("error.internal", locale, reference=reference)))
+                self._connection.send(error_frame("internal", text("error.internal", job.locale, reference=reference)))
             self._queue.popleft()
 
-    async def _admit(self, query: Query, toolset: Toolset, locale: Locale, waited: bool) -> None:
+    async def _admit(self, job: _Job) -> None:
+        frame = job.frame
+        if isinstance(frame, Cancel):  # it waited for the query before it to become a turn
+            if not self._cancel(frame):
+                raise FrameRefused("not_found", "frame.no_turn", field="turn_id")
+            return
+        caller = await self._identify(job.toolset)
+        if isinstance(frame, Hello | Approve) and caller.state == "refused":
+            raise FrameRefused("login_required", "frame.login_required", field="token")
+        match frame:
+            case Query():
+                await self._ask(frame, caller, job)
+            case Hello():
+                conversation = await self._conversation_of(frame.conversation_id, caller, job)
+                await greet(self._gateway, self._connection, conversation, frame)
+            case Approve():
+                await self._answer(frame, caller, job)
+            case Feedback():
+                await self._rate(frame, caller)
+
+    async def _identify(self, toolset: Toolset) -> Caller:
         caller = await toolset.caller(Deadline.after(self._gateway.identity_timeout_s))
         path_id = caller.identity.path_id if caller.identity else None
         if path_id is not None and path_id != self._path_id:
             log.warning("identity_mismatch")
             raise FrameRefused("identity_mismatch", "frame.identity_mismatch")
-        conversation = self._conversation_of(query, caller, toolset)
-        self._connection.follow(conversation.id)
-        self._gateway.turns.accept(conversation, query.query, locale, caller, toolset, waited=waited)
+        return caller
 
-    def _conversation_of(self, query: Query, caller: Caller, toolset: Toolset) -> Conversation:
+    async def _ask(self, frame: Query, caller: Caller, job: _Job) -> None:
+        if frame.attachments:
+            raise FrameRefused("not_found", "frame.not_found", field="attachments")
+        conversation = await self._conversation_of(frame.conversation_id, caller, job)
+        self._connection.follow(conversation.id)
+        admitted = await self._gateway.turns.accept(
+            Asked(
+                conversation=conversation,
+                query=frame.query,
+                locale=job.locale,
+                caller=caller,
+                toolset=job.toolset,
+                waited=job.waited,
+                client_msg_id=frame.client_msg_id,
+            )
+        )
+        if admitted.again:
+            await self._show_again(admitted, caller, job)
+
+    async def _show_again(self, admitted: Admitted, caller: Caller, job: _Job) -> None:
+        """The turn that the query was before: its entries while the log has them, what came of it afterwards."""
+        assert self._conversation is not None
+        if admitted.conversation_id != self._conversation.id:
+            await self._conversation_of(admitted.conversation_id, caller, job)
+            entries = self._gateway.entries.after(admitted.conversation_id, 0)
+            first = next((entry.seq for entry in entries if entry.turn_id == admitted.turn_id), None)
+            if first is not None and self._gateway.entries.reaches(admitted.conversation_id, first - 1):
+                self._connection.follow(admitted.conversation_id, first - 1)
+                return
+            self._connection.follow(admitted.conversation_id)
+        elif self._connection.replay(admitted.turn_id):
+            return
+        if admitted.earlier is not None and admitted.earlier.outcome:
+            show_again(self._gateway, self._connection, admitted.earlier, job.locale)
+
+    async def _answer(self, frame: Approve, caller: Caller, job: _Job) -> None:
+        """The resident's yes or no by the approval's id: only its owner's, only while it waits."""
+        approval = await self._gateway.approvals.get(frame.approval_id)
+        conversation = None if approval is None else await self._where(approval, caller, job)
+        if approval is None or conversation is None:
+            raise FrameRefused("not_found", "frame.not_found", field="approval_id")
+        runs = self._gateway.turns.runs(conversation.id)
+        if approval.state != "pending" and not (approval.state == "approved" and approval.outcome is None and runs):
+            how = decided(approval, job.locale)
+            raise FrameRefused("approval_used", "error.approval_used", field="approval_id", how=how)
+        if approval.state == "pending" and approval.expires.passed:
+            await self._gateway.approvals.settle(approval.id, "expired")
+            raise FrameRefused("approval_expired", "error.approval_expired", field="approval_id")
+        self._connection.follow(conversation.id)
+        word = text("approval.yes" if frame.approved else "approval.no", job.locale)
+        await self._gateway.turns.accept(
+            Asked(
+                conversation=conversation,
+                query=word,
+                locale=job.locale,
+                caller=caller,
+                toolset=job.toolset,
+                waited=job.waited,
+                answer=Answer(approval.id, frame.approved),
+            )
+        )
+
+    async def _where(self, approval: Approval, caller: Caller, job: _Job) -> Conversation | None:
+        """The conversation of an approval that is the caller's; None where it is not. One without an owner is that of
+        the connection on which it was parked."""
         current = self._conversation
-        if query.conversation_id is not None and (current is None or query.conversation_id != current.id):
-            named = self._gateway.conversations.get(query.conversation_id)
-            if named is None or not may_open(named.owner, caller):
+        if approval.owner is not None and approval.owner not in (caller.owner, caller.provisional):
+            return None
+        if current is not None and current.id == approval.conversation_id:
+            return current if current.owner == caller.owner else None
+        if approval.owner is None or caller.owner is None:
+            return None
+        try:
+            return await self._conversation_of(approval.conversation_id, caller, job)
+        except FrameRefused:
+            return None
+
+    async def _rate(self, frame: Feedback, caller: Caller) -> None:
+        current = self._conversation
+        owner = caller.owner if current is None else current.owner
+        rated = await self._gateway.turn_store.rate(frame.turn_id, owner, frame.score, frame.comment or "")
+        if not rated:
+            raise FrameRefused("not_found", "frame.not_found", field="turn_id")
+        log.info("feedback", turn_id=frame.turn_id, score=frame.score)
+
+    async def _conversation_of(self, named_id: str | None, caller: Caller, job: _Job) -> Conversation:
+        """The conversation that a frame belongs to (rule 7); what an earlier process left of it is told first."""
+        gateway, current = self._gateway, self._conversation
+        if named_id is not None and (current is None or named_id != current.id):
+            named = await gateway.conversations.open(named_id, caller.owner) if caller.owner is not None else None
+            if named is None:
                 raise FrameRefused("not_found", "frame.not_found", field="conversation_id")
+            if not gateway.turns.runs(named.id):
+                await gateway.recovery.tell(named, job.toolset, job.locale)
             current = named
         elif current is not None:
-            verdict = decide(current.owner, caller, same_credential=toolset == self._conversation_toolset)
+            verdict = decide(current.owner, caller, same_credential=job.toolset == self._conversation_toolset)
             if verdict == "adopt":
                 current.owner = caller.owner
             elif verdict == "new":
+                if named_id is not None:
+                    raise FrameRefused("not_found", "frame.not_found", field="conversation_id")
                 current = None
-        if current is None or self._gateway.conversations.get(current.id) is None:
-            current = self._gateway.conversations.create(caller.owner)
-        self._conversation, self._conversation_toolset = current, toolset
+        if current is None:
+            current = gateway.conversations.create(caller.owner)
+        self._conversation, self._conversation_toolset = current, job.toolset
         return current

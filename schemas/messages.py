@@ -46,7 +46,13 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "上一个问题还在处理，请稍后再发",
         "An earlier question is still being answered; please send this one again in a moment",
     ),
-    "frame.not_found": ("没有找到这个会话", "There is no such conversation"),
+    "frame.not_found": ("没有找到：{field}", "There is no such {field}"),
+    "frame.login_required": (
+        "需要登录，或登录已过期，请重新登录",
+        "A login is needed, or it has expired; please log in again",
+    ),
+    "frame.no_turn": ("没有正在进行的回答", "No answer is under way"),
+    "frame.store": ("暂时无法读取记录，请稍后再试", "The records cannot be read right now; please try again later"),
     "frame.identity_mismatch": (
         "登录身份与连接地址中的用户不一致，请重新登录",
         "The login belongs to another user than this address; please log in again",
@@ -59,6 +65,15 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "error.model_unavailable": (
         "智能助手暂时无法回答，请稍后再试",
         "The assistant cannot answer right now; please try again in a moment",
+    ),
+    "error.approval_expired": (
+        "确认时间已过，没有提交。如仍需要请重新告诉我。",
+        "The time to confirm has passed and nothing was submitted. Tell me again if you still want it.",
+    ),
+    "error.approval_used": ("这项操作已经处理过：{how}", "This has been decided already: {how}"),
+    "error.approval_changed": (
+        "要提交的内容已经与刚才展示的不同，没有提交。请重新告诉我。",
+        "What would be submitted is no longer what was shown, so nothing was submitted. Please tell me again.",
     ),
     "error.turn_interrupted": ("回答被中断，请重新提问", "The answer was interrupted; please ask again"),
     # tool results: refusals and failures
@@ -171,6 +186,17 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "一次只能确认一项，另一项请在此之后再提出",
         "Only one submission can wait for a yes at a time; propose the other one afterwards",
     ),
+    "approval.not_kept": (
+        "现在无法登记需要确认的操作，所以没有提交任何内容，请稍后再试",
+        "Submissions cannot be recorded right now, so nothing was submitted; please try again later",
+    ),
+    "approval.yes": ("确认", "yes"),
+    "approval.no": ("取消", "cancel"),
+    "approval.was_cancelled": ("这项操作已经取消，没有提交。", "This was cancelled and not submitted."),
+    "approval.was_superseded": (
+        "这项操作已被后来的操作取代，没有提交。",
+        "This was replaced by a later one and not submitted.",
+    ),
     # outcomes of a turn in words
     "turn.limit": (
         "这个问题需要的步骤太多，我先停在这里。请换个更具体的问法再试。",
@@ -187,6 +213,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "turn.empty": (
         "抱歉，我没有得到可用的回答，请换个说法再试。",
         "Sorry, I have no usable answer; please put it another way.",
+    ),
+    "turn.not_saved": (
+        "（提示：这段对话暂时没有保存。）",
+        "(Note: this part of the conversation could not be saved.)",
     ),
     "turn.interrupted": ("（回答被中断，请再问一次。）", " (The answer was interrupted; please ask again.)"),
 }

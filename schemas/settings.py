@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         default=30, gt=0, description="how long a provider that only keeps the connection alive may take to begin"
     )
     approval_ttl_s: float = Field(default=300, gt=0, description="how long a parked write waits for the resident's yes")
+    resume_window_s: float = Field(
+        default=600, gt=0, description="how long a client that lost its connection gets every frame that it missed"
+    )
+    dedup_window_s: float = Field(
+        default=86400, gt=0, description="how long a query sent again under its client_msg_id is the same turn"
+    )
     send_timeout_s: float = Field(default=10, gt=0, description="longest wait for a client that does not read")
     max_frame_bytes: int = Field(default=65536, ge=1024, description="largest frame a client may send; above it 1009")
     max_query_chars: int = Field(default=4000, ge=1, description="longest query, in characters")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from schemas.conversation import Approval
 from schemas.errors import Code
 
 Locale = Literal["zh", "en"]
 Outcome = Literal["success", "approval", "cancelled", "limit", "login_required"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 @dataclass(slots=True)
@@ -49,6 +51,13 @@ class ToolFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteParked:
+    """A write waits for the resident's yes; what is said of it in the bubble comes as text besides."""
+
+    approval: Approval
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The terminal of a turn that became an answer."""
 
@@ -58,10 +67,12 @@ class TurnEnded:
 
 @dataclass(frozen=True, slots=True)
 class TurnFailed:
-    """The terminal of a turn that could not become an answer. `reference` finds it in the log."""
+    """The terminal of a turn that could not become an answer. `reference` finds it in the log; `sentence` is said
+    instead of the code's own one."""
 
     code: Code
     reference: str = ""
+    sentence: str = ""
 
 
-TurnEvent = TextDelta | ToolStarted | ToolFinished | TurnEnded | TurnFailed
+TurnEvent = TextDelta | ToolStarted | ToolFinished | WriteParked | TurnEnded | TurnFailed

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.running import Asked
 from agent.turns import TurnRunner
 from integrations.stores.memory import MemoryApprovals
 from integrations.stores.memory_log import MemoryLog
@@ -24,7 +25,7 @@ from schemas.errors import FrameRefused
 from schemas.model import ModelEnd, ModelRequest
 from schemas.tool import Caller, ToolCall
 from schemas.turn import TextDelta
-from tests.support.fakes import ZONE, budgets, clock, ids, tool_results
+from tests.support.fakes import budgets, ids, make_outside, tool_results
 from tests.support.flaky_upstream import FlakyUpstream
 from tests.support.outside import DOCUMENT, TOKEN, write_catalogue
 
@@ -78,9 +79,12 @@ async def run_schedules(
         catalogue = write_catalogue(folder, upstream.url, _SETTINGS, document=document)
         toolsets = CatalogueToolsets(catalogue)
         places = asyncio.Semaphore(side_by_side)
-        log, approvals = MemoryLog(1000, count + 10), MemoryApprovals(count + 10)
-        runner = TurnRunner(model=_DirectModel(), log=log, approvals=approvals, budgets=budgets(turn_timeout_s=4),
-                            new_id=ids(), clock=clock, zone=ZONE)  # fmt: skip
+        log = MemoryLog(1000, count + 10, new_epoch=ids("e"))
+        approvals = MemoryApprovals(10 * count + 10)
+        outside = make_outside(
+            _DirectModel(), log=log, approvals=approvals, budgets=budgets(turn_timeout_s=4), new_id=ids()
+        )
+        runner = TurnRunner(outside)
 
         async def one(number: int) -> None:
             async with places:
@@ -116,7 +120,9 @@ class _Talk:
         """Send the queries in the same moment and wait until no turn runs."""
         for query in queries:
             with suppress(FrameRefused):  # busy: one waits already
-                self.runner.accept(self.conversation, query, "zh", caller, toolset)
+                await self.runner.accept(
+                    Asked(conversation=self.conversation, query=query, locale="zh", caller=caller, toolset=toolset)
+                )
         while self.runner.runs(self.conversation.id):
             await asyncio.sleep(0.005)
 

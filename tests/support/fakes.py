@@ -13,7 +13,10 @@ from zoneinfo import ZoneInfo
 
 from agent.context import Budgets, Turn
 from agent.loop import run_turn
-from integrations.stores.memory import MemoryApprovals
+from agent.ports import Model
+from agent.running import Outside
+from integrations.stores.memory import MemoryApprovals, MemoryConversations, MemoryTurns
+from integrations.stores.memory_log import MemoryLog
 from schemas.conversation import Approval, Conversation
 from schemas.deadline import Deadline
 from schemas.frames import Frame
@@ -87,7 +90,7 @@ Answer = ToolResult | Callable[[PreparedCall], Awaitable[ToolResult]]
 @dataclass
 class FakeTool:
     """One tool. `refusal` is what `prepare` answers, `result` what `call` does; `version` goes into the digest; `about`
-    is its description (else "does NAME")."""
+    is its description (else "does NAME"), `found` what a look-up of an earlier write finds."""
 
     effect: str = "read"
     result: Answer = field(default_factory=lambda: ToolResult({"ok": True, "data": {"n": 1}}))
@@ -95,6 +98,7 @@ class FakeTool:
     version: int = 1
     about: str = ""
     public: bool = False
+    found: ToolResult | None = None
 
 
 @dataclass(eq=False)
@@ -165,6 +169,10 @@ class FakeToolset:
         answer = self.tools[prepared.call.name].result
         return answer if isinstance(answer, ToolResult) else await answer(prepared)
 
+    async def look_up(self, prepared: PreparedCall, locale: Locale, deadline: Deadline) -> ToolResult:
+        tool = self.tools[prepared.call.name]
+        return tool.found or ToolResult.failure("unknown_outcome", "nobody knows")
+
 
 class FakeToolsets:
     """Toolsets by token, each with its own caller; "bad" cannot be a token; an unlisted one is refused."""
@@ -194,7 +202,7 @@ class FakeConnection:
     def send(self, frame: Frame) -> None:
         self.sent.append(frame)
 
-    def follow(self, conversation_id: str) -> None:
+    def follow(self, conversation_id: str, after: int | None = None) -> None:
         if not self.followed or self.followed[-1] != conversation_id:
             self.followed.append(conversation_id)
 
@@ -212,6 +220,21 @@ def budgets(**changes: Any) -> Budgets:
         "max_history_chars": 48000,
     }
     return Budgets(**(values | changes))
+
+
+def make_outside(model: Model, **parts: Any) -> Outside:
+    """What a runner stands on: memory and clocks that stand still, unless a test brings its own."""
+    values: dict[str, Any] = {
+        "log": MemoryLog(1000, 100, new_epoch=ids("e")),
+        "conversations": MemoryConversations(ids("c"), 100),
+        "turns": MemoryTurns(1000, 86400),
+        "approvals": MemoryApprovals(100),
+        "budgets": budgets(),
+        "new_id": ids("t"),
+        "clock": clock,
+        "zone": ZONE,
+    }
+    return Outside(model=model, **(values | parts))
 
 
 class Talk:
@@ -254,7 +277,7 @@ class Talk:
     @property
     def waiting(self) -> Approval | None:
         """The write that waits for its yes."""
-        return self.approvals.pending(self.conversation.id, self.conversation.owner)
+        return self.approvals.waiting(self.conversation.id)
 
 
 def spoken(events: Iterable[TurnEvent]) -> str:

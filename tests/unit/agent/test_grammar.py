@@ -22,7 +22,7 @@ events: st.SearchStrategy[TurnEvent] = deltas | starts | finishes | terminals
 
 
 def frames_of(turn: list[TurnEvent]) -> list[dict[str, Any]]:
-    log = MemoryLog(1000, 10)
+    log = MemoryLog(1000, 10, new_epoch=lambda: "e")
     grammar = Grammar(log, "c1", "t1", "en")
     grammar.open()
     for event in turn:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ownership import decide, may_open
+from agent.ownership import decide
 from schemas.tool import Caller
 
 ANNA, BERT = Caller("verified", "anna"), Caller("verified", "bert")
@@ -51,9 +51,3 @@ def test_another_credential_never_reaches_an_owned_conversation(owner: str | Non
     """Unless it stands for the very same owner."""
     if owner is not None and caller.owner != owner:
         assert decide(owner, caller, same_credential=False) == "new"
-
-
-@given(owners, callers)
-def test_only_its_owner_opens_a_conversation_by_id(owner: str | None, caller: Caller) -> None:
-    """Unowned ones are their connection's alone; nobody's caller opens nothing."""
-    assert may_open(owner, caller) == (owner is not None and owner == caller.owner)

@@ -9,22 +9,20 @@ from typing import Any
 
 import pytest
 
+from agent.running import Asked
 from agent.turns import TurnRunner
-from integrations.stores.memory import MemoryApprovals
 from integrations.stores.memory_log import MemoryLog
 from schemas.conversation import Conversation
 from schemas.errors import FrameRefused
 from schemas.messages import text
 from schemas.tool import ToolCall
 from tests.support.fakes import (
-    ZONE,
     FakeTool,
     FakeToolset,
     ScriptedModel,
     Step,
-    budgets,
-    clock,
     ids,
+    make_outside,
     tool_results,
     well_formed,
 )
@@ -34,21 +32,23 @@ class House:
     """A runner with its log, and what is needed to wait for it."""
 
     def __init__(self, *steps: Step) -> None:
-        self.model, self.log, self.approvals = ScriptedModel(*steps), MemoryLog(1000, 10), MemoryApprovals(10)
-        self.runner = TurnRunner(
-            model=self.model,
-            log=self.log,
-            approvals=self.approvals,
-            budgets=budgets(),
-            new_id=ids(),
-            clock=clock,
-            zone=ZONE,
-        )
+        self.model = ScriptedModel(*steps)
+        self.log = MemoryLog(1000, 10, new_epoch=ids("e"))
+        self.outside = make_outside(self.model, log=self.log, new_id=ids())
+        self.runner = TurnRunner(self.outside, grace_s=0.2)
         self.conversation = Conversation("c1", "anna")
         self.toolset = FakeToolset({"order": FakeTool(effect="write"), "look": FakeTool()})
 
-    def accept(self, query: str, conversation: Conversation | None = None) -> str:
-        return self.runner.accept(conversation or self.conversation, query, "en", self.toolset.who, self.toolset)
+    async def accept(self, query: str, conversation: Conversation | None = None, **more: Any) -> str:
+        asked = Asked(
+            conversation=conversation or self.conversation,
+            query=query,
+            locale="en",
+            caller=self.toolset.who,
+            toolset=self.toolset,
+            **more,
+        )
+        return (await self.runner.accept(asked)).turn_id
 
     def frames(self, conversation_id: str = "c1") -> list[dict[str, Any]]:
         return [json.loads(entry.text) for entry in self.log.after(conversation_id, 0)]
@@ -80,7 +80,7 @@ def whole(frames: Sequence[dict[str, Any]], turn_id: str) -> bool:
 async def test_a_turn_runs_to_its_terminal() -> None:
     """Accepted at once, its frames in the log."""
     house = House(["Hello"])
-    turn_id = house.accept("hi")
+    turn_id = await house.accept("hi")
     await house.until(lambda: len(house.terminals()) == 1)
     assert house.terminals() == [(turn_id, "success")]
     assert whole(house.frames(), turn_id)
@@ -90,9 +90,9 @@ async def test_a_second_query_waits_and_a_third_is_busy() -> None:
     """Rule 8: one runs, one waits, a further one is refused and changes nothing."""
     gate = asyncio.Event()
     house = House(["one", gate], ["two"])
-    first, second = house.accept("a"), house.accept("b")
+    first, second = await house.accept("a"), await house.accept("b")
     with pytest.raises(FrameRefused) as refused:
-        house.accept("c")
+        await house.accept("c")
     assert refused.value.code == "busy"
     await house.until(lambda: len(house.frames()) >= 2)
     assert {frame["turn_id"] for frame in house.frames()} == {first}
@@ -106,7 +106,7 @@ async def test_a_second_query_waits_and_a_third_is_busy() -> None:
 async def test_frames_of_two_turns_never_mix() -> None:
     """The waiting turn's first frame comes after the running one's terminal."""
     house = House(["one"], ["two"])
-    first, second = house.accept("a"), house.accept("b")
+    first, second = await house.accept("a"), await house.accept("b")
     await house.until(lambda: len(house.terminals()) == 2)
     order = [frame["turn_id"] for frame in house.frames()]
     assert order == sorted(order, key=[first, second].index)
@@ -116,9 +116,9 @@ async def test_two_conversations_run_side_by_side() -> None:
     """A hanging turn of one holds nobody else up."""
     gate = asyncio.Event()
     house = House([gate], ["two"])
-    house.accept("a")
+    await house.accept("a")
     await house.until(lambda: len(house.model.requests) == 1)
-    house.accept("b", Conversation("c2", "bert"))
+    await house.accept("b", Conversation("c2", "bert"))
     await house.until(lambda: len(house.terminals("c2")) == 1)
     assert house.terminals() == []
     gate.set()
@@ -130,7 +130,7 @@ async def test_after_a_turn_the_conversation_is_free_again() -> None:
     house = House(*([f"answer {number}"] for number in range(10)))
     turns = []
     for number in range(10):
-        turns.append(house.accept(f"query {number}"))
+        turns.append(await house.accept(f"query {number}"))
         await house.until(lambda: len(house.terminals()) == len(turns))
     assert [turn for turn, _ in house.terminals()] == turns
     assert [frame["seq"] for frame in house.frames()] == list(range(1, len(house.frames()) + 1))
@@ -139,7 +139,7 @@ async def test_after_a_turn_the_conversation_is_free_again() -> None:
 async def test_close_ends_running_and_waiting_turns_with_turn_interrupted() -> None:
     """Both turns existed from acceptance on, so both have `thinking` and one terminal; the open bubble is closed."""
     house = House(["half an ans", asyncio.Event()])
-    first, second = house.accept("a"), house.accept("b")
+    first, second = await house.accept("a"), await house.accept("b")
     await house.until(lambda: len(house.frames()) >= 2)
     await house.runner.close()
     assert house.terminals() == [(first, "turn_interrupted"), (second, "turn_interrupted")]
@@ -151,7 +151,7 @@ async def test_close_ends_running_and_waiting_turns_with_turn_interrupted() -> N
 async def test_close_ends_a_turn_that_has_not_begun() -> None:
     """Accepted and closed in one breath: still its terminal."""
     house = House(["never"])
-    turn_id = house.accept("a")
+    turn_id = await house.accept("a")
     await house.runner.close()
     assert [turn for turn, _ in house.terminals()] == [turn_id]
     assert whole(house.frames(), turn_id)
@@ -162,7 +162,7 @@ async def test_after_close_no_turn_is_taken() -> None:
     house = House()
     await house.runner.close()
     with pytest.raises(FrameRefused) as refused:
-        house.accept("a")
+        await house.accept("a")
     assert refused.value.code == "shutting_down"
 
 
@@ -176,7 +176,7 @@ async def test_close_in_the_middle_of_a_tool_call_leaves_a_well_formed_history()
 
     house = House([ToolCall("call1", "look", "{}")])
     house.toolset.tools["look"].result = hang
-    turn_id = house.accept("a")
+    turn_id = await house.accept("a")
     await reached.wait()
     await house.runner.close()
     assert house.terminals() == [(turn_id, "turn_interrupted")]
@@ -194,9 +194,9 @@ async def test_close_in_the_middle_of_a_write_says_that_its_outcome_is_unknown()
 
     house = House([ToolCall("call1", "order", "{}")])
     house.toolset.tools["order"].result = hang
-    house.accept("order")
+    await house.accept("order")
     await house.until(lambda: len(house.terminals()) == 1)
-    turn_id = house.accept("yes")
+    turn_id = await house.accept("yes")
     await reached.wait()
     await house.runner.close()
     assert house.terminals()[-1] == (turn_id, "turn_interrupted")
@@ -209,7 +209,7 @@ async def test_close_in_the_middle_of_a_write_says_that_its_outcome_is_unknown()
 async def test_a_defect_ends_its_turn_with_internal_and_a_reference() -> None:
     """The next turn of the conversation runs as if nothing had been."""
     house = House([ZeroDivisionError("a defect")], ["fine"])
-    first, second = house.accept("a"), house.accept("b")
+    first, second = await house.accept("a"), await house.accept("b")
     await house.until(lambda: len(house.terminals()) == 2)
     assert house.terminals() == [(first, "internal"), (second, "success")]
     error = next(frame for frame in house.frames() if frame["type"] == "error")
@@ -220,12 +220,12 @@ async def test_a_defect_ends_its_turn_with_internal_and_a_reference() -> None:
 async def test_a_waiting_yes_is_no_yes_to_what_the_running_turn_shows() -> None:
     """Query and 确认 sent in one breath: the write is parked and shown twice, and never sent."""
     house = House([ToolCall("call1", "order", "{}")])
-    house.accept("order")
-    house.accept("确认")
+    await house.accept("order")
+    await house.accept("确认", waited=True)
     await house.until(lambda: len(house.terminals()) == 2)
     assert [outcome for _, outcome in house.terminals()] == ["approval", "approval"]
     assert house.toolset.sent == []
-    house.accept("确认")
+    await house.accept("确认")
     await house.until(lambda: len(house.terminals()) == 3)
     assert len(house.toolset.sent) == 1
 
@@ -233,6 +233,6 @@ async def test_a_waiting_yes_is_no_yes_to_what_the_running_turn_shows() -> None:
 async def test_half_a_character_from_the_model_does_not_end_the_turn() -> None:
     """Half a surrogate pair cannot be sent; U+FFFD stands in its place."""
     house = House(["a\ud800b"])
-    house.accept("x")
+    await house.accept("x")
     await house.until(lambda: len(house.terminals()) == 1)
     assert [frame["content"] for frame in house.frames() if frame["type"] == "chunk"] == ["a�b", ""]

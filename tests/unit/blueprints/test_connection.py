@@ -47,7 +47,7 @@ class Line:
     """A connection with its writer running."""
 
     def __init__(self, *, send_timeout_s: float = 10, max_entries: int = 1000) -> None:
-        self.log, self.socket = MemoryLog(max_entries, 10), FakeSocket()
+        self.log, self.socket = MemoryLog(max_entries, 10, new_epoch=lambda: "e"), FakeSocket()
         self.connection = Connection(cast(Websocket, self.socket), self.log, send_timeout_s)
         self.writer = asyncio.create_task(self.connection.write())
 

@@ -9,27 +9,27 @@ from typing import Any, cast
 
 import pytest
 
+from agent.recovery import Recovery
 from agent.turns import TurnRunner
 from blueprints.connection import Connection
-from blueprints.intake import Gateway, Intake
-from integrations.stores.memory import MemoryApprovals, MemoryConversations
+from blueprints.gateway import Gateway
+from blueprints.intake import Intake
+from integrations.stores.memory import MemoryConversations
 from integrations.stores.memory_log import MemoryLog
 from schemas.client_frames import Query
 from schemas.conversation import Conversation
 from schemas.errors import FrameRefused
-from schemas.frames import ErrorFrame
+from schemas.frames import AttachmentLimits, ErrorFrame, Limits
 from schemas.tool import Caller, Identity, ToolCall
 from tests.support.fakes import (
-    ZONE,
     FakeConnection,
     FakeTool,
     FakeToolset,
     FakeToolsets,
     ScriptedModel,
     Step,
-    budgets,
-    clock,
     ids,
+    make_outside,
 )
 
 
@@ -43,7 +43,7 @@ class Desk:
 
     def __init__(self, *steps: Step) -> None:
         self.model = ScriptedModel(*steps)
-        self.log = MemoryLog(1000, 100)
+        self.log = MemoryLog(1000, 100, new_epoch=ids("e"))
         self.toolsets = FakeToolsets(
             anna=resident("anna"),
             anna2=resident("anna"),
@@ -51,17 +51,20 @@ class Desk:
             carl=resident("carl", path_id="carl"),
             dora=FakeToolset(who=Caller("unknown", "digest-dora")),
         )
-        self.turns = TurnRunner(
-            model=self.model,
-            log=self.log,
-            approvals=MemoryApprovals(100),
-            budgets=budgets(),
-            new_id=ids("t"),
-            clock=clock,
-            zone=ZONE,
-        )
         self.conversations = MemoryConversations(ids("c"), 100)
-        self.gateway = Gateway(self.toolsets, self.conversations, self.turns, "zh")
+        outside = make_outside(self.model, log=self.log, conversations=self.conversations)
+        self.turns = TurnRunner(outside)
+        self.gateway = Gateway(
+            toolsets=self.toolsets,
+            conversations=self.conversations,
+            approvals=outside.approvals,
+            turn_store=outside.turns,
+            entries=self.log,
+            turns=self.turns,
+            recovery=Recovery(outside),
+            limits=Limits(4000, 65536, AttachmentLimits(0, 0, [])),
+            locale="zh",
+        )
 
     def connect(self, path_id: str = "user123") -> Client:
         return Client(self, path_id)
@@ -96,7 +99,7 @@ class Client:
         return [frame.code for frame in self.connection.sent if isinstance(frame, ErrorFrame)]
 
     def conversation(self) -> Conversation:
-        found = self.desk.conversations.get(self.connection.followed[-1])
+        found = self.desk.conversations._live.get(self.connection.followed[-1])
         assert found is not None
         return found
 
@@ -288,7 +291,7 @@ async def test_each_query_runs_with_the_token_it_came_with() -> None:
     client.intake.put(Query(query="b", token="bert"))
     gate.set()
     await until(lambda: client.done() == 2)
-    owners = [desk.conversations.get(followed) for followed in client.connection.followed]
+    owners = [desk.conversations._live.get(followed) for followed in client.connection.followed]
     assert [conversation and conversation.owner for conversation in owners] == ["anna", "bert"]
 
 
@@ -351,7 +354,7 @@ async def test_a_restart_is_told_to_every_connection() -> None:
     clients = [desk.connect(), desk.connect()]
     desk.gateway.connections.update(cast(Connection, client.connection) for client in clients)
     desk.gateway.close_connections()
-    assert [client.connection.closed for client in clients] == [[(1012, "service restart")]] * 2
+    assert [client.connection.closed for client in clients] == [[(1012, "service restart: reconnect and resume")]] * 2
 
 
 async def test_while_it_shuts_down_no_query_is_taken(desk: Desk) -> None:

@@ -16,7 +16,7 @@ def chunk(content: str = "x") -> Chunk:
 
 
 def filled(count: int, max_entries: int = 1000) -> MemoryLog:
-    log = MemoryLog(max_entries, 10)
+    log = MemoryLog(max_entries, 10, new_epoch=lambda: "e")
     for number in range(count):
         log.append("c1", "t1", chunk(str(number)))
     return log
@@ -24,7 +24,7 @@ def filled(count: int, max_entries: int = 1000) -> MemoryLog:
 
 def test_an_entry_is_the_frame_with_its_place() -> None:
     """Conversation, turn and seq are in the text that every connection is sent."""
-    entry = MemoryLog(10, 10).append("c1", "t1", chunk("hello"))
+    entry = MemoryLog(10, 10, new_epoch=lambda: "e").append("c1", "t1", chunk("hello"))
     assert entry.seq == 1
     assert json.loads(entry.text) == {
         "type": "chunk",
@@ -39,7 +39,7 @@ def test_an_entry_is_the_frame_with_its_place() -> None:
 @given(st.lists(st.sampled_from(["c1", "c2"]), max_size=30))
 def test_seq_grows_by_one_in_each_conversation(appends: list[str]) -> None:
     """Whatever is appended to others in between."""
-    log = MemoryLog(1000, 10)
+    log = MemoryLog(1000, 10, new_epoch=lambda: "e")
     for conversation_id in appends:
         log.append(conversation_id, "t", chunk())
     for conversation_id in ("c1", "c2"):
@@ -50,23 +50,27 @@ def test_seq_grows_by_one_in_each_conversation(appends: list[str]) -> None:
 
 @given(st.integers(0, 30), st.integers(0, 35), st.integers(1, 12))
 def test_after_gives_the_kept_entries_later_than_seq(count: int, seq: int, max_entries: int) -> None:
-    """In order, without a gap among them; of those only the newest are kept."""
+    """In order, without a gap among them up to the newest; at least `max_entries` are kept, and a quarter more at most.
+    `reaches` says whether they are all."""
     log = filled(count, max_entries)
-    first_kept = max(1, count - max_entries + 1)
-    assert [entry.seq for entry in log.after("c1", seq)] == list(range(max(seq + 1, first_kept), count + 1))
+    kept = [entry.seq for entry in log.after("c1", 0)]
+    assert kept == list(range(count - len(kept) + 1, count + 1))
+    assert min(count, max_entries) <= len(kept) <= max_entries * 5 // 4
+    assert [entry.seq for entry in log.after("c1", seq)] == [one for one in kept if one > seq]
+    assert log.reaches("c1", seq) == (count > 0 and count - len(kept) <= seq <= count)
     assert log.last_seq("c1") == count
 
 
 def test_an_unknown_conversation_has_no_entries() -> None:
     """And asking for it makes none."""
-    log = MemoryLog(10, 10)
+    log = MemoryLog(10, 10, new_epoch=lambda: "e")
     assert list(log.after("c9", 0)) == []
     assert log.last_seq("c9") == 0
 
 
 def test_followers_are_woken_after_each_entry_until_they_leave() -> None:
     """Each for its own conversation; two with the same function are two; leaving twice does no harm."""
-    log, woken = MemoryLog(10, 10), []
+    log, woken = MemoryLog(10, 10, new_epoch=lambda: "e"), []
 
     def wake() -> None:
         woken.append(log.last_seq("c1"))
@@ -86,7 +90,7 @@ def test_followers_are_woken_after_each_entry_until_they_leave() -> None:
 
 def test_a_follower_may_leave_while_it_is_woken() -> None:
     """The others are still woken."""
-    log, woken = MemoryLog(10, 10), []
+    log, woken = MemoryLog(10, 10, new_epoch=lambda: "e"), []
     leaves = [log.follow("c1", lambda: leaves[0]()), log.follow("c1", lambda: woken.append(1))]
     log.append("c1", "t", chunk())
     assert woken == [1]
@@ -94,7 +98,7 @@ def test_a_follower_may_leave_while_it_is_woken() -> None:
 
 def test_the_longest_unwritten_conversation_goes_first_but_never_a_followed_one() -> None:
     """Somebody still reads there."""
-    log = MemoryLog(10, 2)
+    log = MemoryLog(10, 2, new_epoch=lambda: "e")
     log.append("c1", "t", chunk())
     leave = log.follow("c1", lambda: None)
     log.append("c2", "t", chunk())
@@ -109,7 +113,7 @@ def test_the_longest_unwritten_conversation_goes_first_but_never_a_followed_one(
 
 def test_more_followed_conversations_than_the_limit_are_all_kept() -> None:
     """The limit is for what nobody reads."""
-    log = MemoryLog(10, 2)
+    log = MemoryLog(10, 2, new_epoch=lambda: "e")
     for number in range(4):
         log.follow(f"c{number}", lambda: None)
         log.append(f"c{number}", "t", chunk())

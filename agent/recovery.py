@@ -1,0 +1,95 @@
+"""What an earlier process left unfinished in a conversation is told when its owner comes back: a turn that it could not
+end, a write whose outcome it did not learn. Nothing is sent again; a declared read may say what came of a write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from agent.conversation import add_assistant
+from agent.grammar import Grammar
+from agent.ports import Toolset
+from agent.running import Outside
+from schemas.conversation import Approval, Conversation, TurnRecord
+from schemas.deadline import Deadline
+from schemas.errors import StoreUnavailable
+from schemas.messages import text
+from schemas.tool import PreparedCall, ToolCall, ToolResult
+from schemas.turn import Locale, TextDelta, TurnFailed
+
+log = structlog.get_logger(__name__)
+
+_LOOK_UP_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What was left: the turn without an end, the writes without an outcome."""
+
+    turn: TurnRecord | None
+    writes: tuple[Approval, ...]
+
+
+class Recovery:
+    """Tells each conversation once what an earlier process left of it."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def tell(self, conversation: Conversation, toolset: Toolset, locale: Locale) -> None:
+        """Write what was left into the conversation's log and history. Must not be called while a turn of it runs. A
+        store that does not answer is asked again when the owner comes back the next time."""
+        lock = self._locks.setdefault(conversation.id, asyncio.Lock())
+        try:
+            async with lock:
+                left = await self._left(conversation.id)
+                if left is not None:
+                    await self._tell(conversation, left, toolset, locale)
+        except StoreUnavailable as error:
+            log.error("recovery_failed", conversation_id=conversation.id, reason=error.reason)
+        finally:
+            if not lock.locked():
+                self._locks.pop(conversation.id, None)
+
+    async def _left(self, conversation_id: str) -> _Left | None:
+        latest = await self._outside.turns.latest(conversation_id)
+        writes = await self._outside.approvals.unrecorded(conversation_id)
+        turn = latest if latest is not None and not latest.outcome else None
+        return _Left(turn, tuple(writes)) if turn is not None or writes else None
+
+    async def _tell(self, conversation: Conversation, left: _Left, toolset: Toolset, locale: Locale) -> None:
+        turn_id = left.turn.id if left.turn is not None else self._outside.new_id()
+        sentences = []
+        for approval in left.writes:
+            result = await self._look_up(approval, toolset, locale)
+            words = self._words(approval, result, locale)
+            await self._outside.approvals.record(approval.id, "succeeded" if result.ok else "unknown", words)
+            log.warning("write_left_unknown", tool=approval.tool, approval_id=approval.id, found=result.ok)
+            sentences.append(words)
+        grammar = Grammar(self._outside.log, conversation.id, turn_id, locale)
+        grammar.open()
+        for sentence in sentences:
+            grammar.write(TextDelta(("\n\n" if grammar.content else "") + sentence))
+            add_assistant(conversation, sentence)
+        grammar.write(TurnFailed("turn_interrupted"))
+        log.warning("turn_left_unfinished", conversation_id=conversation.id, turn_id=turn_id)
+        await self._outside.turns.finish(turn_id, "turn_interrupted", grammar.content)
+        await self._outside.conversations.save(conversation)
+
+    async def _look_up(self, approval: Approval, toolset: Toolset, locale: Locale) -> ToolResult:
+        """What the write's system says of it today, by the owner's present credential."""
+        deadline = Deadline.after(_LOOK_UP_S)
+        call = ToolCall(self._outside.new_id(), approval.tool, approval.arguments)
+        prepared = await toolset.prepare(call, locale, deadline)
+        if isinstance(prepared, PreparedCall) and prepared.digest == approval.digest:
+            return await toolset.look_up(prepared, locale, deadline)
+        return ToolResult.failure("unknown_outcome", text("tool.unknown_outcome", locale, upstream=approval.upstream))
+
+    def _words(self, approval: Approval, result: ToolResult, locale: Locale) -> str:
+        if result.ok:
+            return f"{approval.summary}: " + text("note.found", locale, upstream=approval.upstream)
+        return str(result.content.get("message"))

@@ -1,0 +1,178 @@
+"""One running turn: its events to the log as frames, what is remembered of it, its terminal whatever happens.
+
+`turns.py` decides when it runs. Next: `loop.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from agent.context import Answer, Budgets, Turn
+from agent.conversation import forget_old, mend
+from agent.grammar import Grammar
+from agent.loop import run_turn
+from agent.ports import EventLog, Model, Toolset
+from agent.stores import ApprovalStore, ConversationStore, TurnStore
+from schemas.conversation import Conversation
+from schemas.deadline import Deadline
+from schemas.errors import StoreUnavailable
+from schemas.messages import text
+from schemas.tool import Caller
+from schemas.turn import Locale, TextDelta, TurnEnded, TurnFailed
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What all turns share. `clock` is the wall clock in a zone; ids and clock come from the caller, so that a test can
+    name them."""
+
+    model: Model
+    log: EventLog
+    conversations: ConversationStore
+    turns: TurnStore
+    approvals: ApprovalStore
+    budgets: Budgets
+    new_id: Callable[[], str]
+    clock: Callable[[ZoneInfo], datetime]
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a client asked for: a query, or the answer to a parked write. It holds a toolset, never a token.
+
+    `waited`: it was sent while an earlier turn ran. `client_msg_id` is the client's own name for it.
+    """
+
+    conversation: Conversation
+    query: str
+    locale: Locale
+    caller: Caller
+    toolset: Toolset
+    waited: bool = False
+    client_msg_id: str | None = None
+    answer: Answer | None = None
+
+
+class RunningTurn:
+    """A turn from its acceptance on. `stop` may come at any time; the rest is the runner's."""
+
+    def __init__(self, outside: Outside, asked: Asked, turn_id: str) -> None:
+        self.asked, self.id = asked, turn_id
+        self._outside = outside
+        self._grammar = Grammar(outside.log, asked.conversation.id, turn_id, asked.locale)
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
+        self.unsaved = False
+
+    @property
+    def content(self) -> str:
+        """What stands in the bubble so far."""
+        return self._grammar.content
+
+    def stop(self) -> None:
+        """The resident wants no more of it: it ends with the outcome `cancelled`."""
+        if self._task is not None and not self._stopped:
+            self._task.cancel()
+        self._stopped = True
+
+    async def run(self) -> None:
+        """To its terminal; never raises. A defect ends it with `internal` and a reference that the log knows; where
+        this task is cancelled from outside, it ends as interrupted."""
+        self._grammar.open()
+        turn = self._turn()
+        log.info("turn_started", caller=self.asked.caller.state, locale=self.asked.locale)
+        end: TurnEnded | TurnFailed = TurnEnded("cancelled", turn.usage)
+        if not self._stopped:
+            self._task = asyncio.current_task()
+            end = await self._events(turn)
+            self._task = None
+        try:
+            await self._keep(turn, end)
+        except asyncio.CancelledError:
+            _uncancel()  # the process ends while the store is slow: the terminal is written all the same
+        finally:
+            self._grammar.write(end)
+            log.info("turn_ended", outcome=_outcome(end), steps=turn.usage.steps, tool_calls=turn.usage.tool_calls)
+
+    async def interrupt(self) -> None:
+        """The terminal of a turn that will never run, because the process ends."""
+        self._grammar.open()
+        self._grammar.write(TurnFailed("turn_interrupted"))
+        try:
+            await self._outside.turns.finish(self.id, "turn_interrupted", "")
+        except StoreUnavailable as error:
+            log.warning("store_unavailable", reason=error.reason)
+
+    async def _events(self, turn: Turn) -> TurnEnded | TurnFailed:
+        """Everything but the terminal goes to the log; the terminal is returned."""
+        try:
+            async with aclosing(run_turn(turn)) as events:
+                async for event in events:
+                    if isinstance(event, TurnEnded | TurnFailed):
+                        return event
+                    self._grammar.write(event)
+            raise RuntimeError("the turn ended without a terminal")
+        except asyncio.CancelledError:
+            _uncancel()
+            mend(turn.conversation, turn.partial)
+            if turn.unsettled:  # "please ask again" alone would invite a second write
+                self._grammar.write(turn.say(turn.unsettled))
+            return TurnEnded("cancelled", turn.usage) if self._stopped else TurnFailed("turn_interrupted")
+        except Exception:
+            mend(turn.conversation, turn.partial)
+            reference = self._outside.new_id()[:8]
+            log.exception("turn_defect", reference=reference)
+            return TurnFailed("internal", reference)
+
+    async def _keep(self, turn: Turn, end: TurnEnded | TurnFailed) -> None:
+        """History and turn into the store; where it does not take them, the resident reads so in the bubble."""
+        outside, conversation = self._outside, turn.conversation
+        try:
+            await outside.conversations.save(conversation)
+            await outside.turns.finish(self.id, _outcome(end), self.content)
+        except StoreUnavailable as error:
+            log.error("turn_not_saved", reason=error.reason)
+            turn.unsaved = True
+        if turn.unsaved or self.unsaved:
+            said = ("\n\n" if self.content else "") + text("turn.not_saved", self.asked.locale)
+            self._grammar.write(TextDelta(said))
+        forget_old(conversation, 2 * outside.budgets.max_history_chars)
+
+    def _turn(self) -> Turn:
+        outside, asked = self._outside, self.asked
+        return Turn(
+            conversation=asked.conversation,
+            query=asked.query,
+            locale=asked.locale,
+            caller=asked.caller,
+            toolset=asked.toolset,
+            model=outside.model,
+            approvals=outside.approvals,
+            budgets=outside.budgets,
+            deadline=Deadline.after(outside.budgets.turn_timeout_s),
+            new_id=outside.new_id,
+            clock=outside.clock,
+            zone=outside.zone,
+            waited=asked.waited,
+            answer=asked.answer,
+        )
+
+
+def _outcome(end: TurnEnded | TurnFailed) -> str:
+    return end.outcome if isinstance(end, TurnEnded) else end.code
+
+
+def _uncancel() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()

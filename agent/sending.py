@@ -1,0 +1,29 @@
+"""A write that was sent runs to its end, whoever asks the turn to stop meanwhile. Used by `writes.py`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
+    """The result of `work`, and whether this task was asked to stop while it ran.
+
+    A first cancellation is remembered and the work awaited all the same; a second one (the process cannot wait any
+    longer) ends it and is raised.
+    """
+    task = asyncio.create_task(work)
+    stopped = False
+    while True:
+        try:
+            return await asyncio.shield(task), stopped
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if task.cancelled() or stopped or current is None:
+                task.cancel()
+                raise
+            stopped = True
+            current.uncancel()

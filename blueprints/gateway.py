@@ -1,0 +1,35 @@
+"""What every connection shares. `app.py` joins it; `intake.py` and `greeting.py` use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.ports import EventLog, Toolsets
+from agent.recovery import Recovery
+from agent.stores import ApprovalStore, ConversationStore, TurnStore
+from agent.turns import TurnRunner
+from blueprints.connection import Connection
+from schemas.frames import Limits
+from schemas.turn import Locale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """`limits` is what `ready` tells a client; `locale` the language where nothing shows one."""
+
+    toolsets: Toolsets
+    conversations: ConversationStore
+    approvals: ApprovalStore
+    turn_store: TurnStore
+    entries: EventLog
+    turns: TurnRunner
+    recovery: Recovery
+    limits: Limits
+    locale: Locale
+    identity_timeout_s: float = 10.0
+    connections: set[Connection] = field(default_factory=set)
+
+    def close_connections(self) -> None:
+        """Tell every client that the service restarts and that it may come back and resume."""
+        for connection in list(self.connections):
+            connection.close(1012, "service restart: reconnect and resume")

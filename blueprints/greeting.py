@@ -1,0 +1,127 @@
+"""`ready` and `snapshot`: where a conversation stands, for a client that says `hello` (protocol, rules 3 to 5).
+
+Used by `intake.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from agent.cards import approval_card
+from blueprints.connection import Connection
+from blueprints.gateway import Gateway
+from schemas.client_frames import VERSION, Hello
+from schemas.conversation import Conversation, TurnRecord
+from schemas.errors import StoreUnavailable
+from schemas.frames import ApprovalCard, Chunk, Frame, Ready, Snapshot, Status, StatusData, error_frame
+from schemas.messages import text
+from schemas.turn import OUTCOMES, Locale
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """The running turn or the last one, and its bubble. `outcome` is None while it runs."""
+
+    turn_id: str | None
+    content: str
+    outcome: str | None
+
+
+async def greet(gateway: Gateway, connection: Connection, conversation: Conversation, hello: Hello) -> None:
+    """Answer `hello` and follow the conversation from where the client has it; else from now on, with a snapshot."""
+    cards = await _cards(gateway, conversation)
+    latest = await _latest(gateway, conversation)
+    # From here on nothing is awaited: what is said and what is followed are of one moment.
+    entries = gateway.entries
+    epoch, last = entries.epoch(conversation.id), entries.last_seq(conversation.id)
+    after = hello.after if hello.epoch == epoch else None
+    if after is None and last == 0 and hello.epoch is None and latest is None:
+        after = 0  # it has missed nothing of what has just begun
+    recovered = after is not None and entries.reaches(conversation.id, after)
+    running = gateway.turns.running(conversation.id)
+    connection.whole = True
+    connection.follow(conversation.id, after if recovered else last)
+    connection.send(
+        Ready(
+            v=VERSION,
+            conversation_id=conversation.id,
+            epoch=epoch,
+            seq=last,
+            recovered=recovered,
+            turn_id=running.id if running else None,
+            approvals=cards,
+            limits=gateway.limits,
+        )
+    )
+    log.info("resumed" if hello.epoch else "greeted", conversation_id=conversation.id, recovered=recovered)
+    if not recovered:
+        standing = _standing(gateway, conversation, latest)
+        connection.send(_snapshot(conversation.id, standing, cards, last))
+
+
+def show_again(gateway: Gateway, connection: Connection, turn: TurnRecord, locale: Locale) -> None:
+    """What came of a turn whose entries the log has forgotten: a snapshot, or the tutorial's frames for a client that
+    knows only those."""
+    if connection.whole:
+        standing = _Standing(turn.id, turn.content, turn.outcome)
+        last = gateway.entries.last_seq(turn.conversation_id)
+        connection.send(_snapshot(turn.conversation_id, standing, [], last))
+        return
+    frames: list[Frame] = []
+    if turn.content:
+        frames += [Chunk(content=turn.content, is_final=False), Chunk(content="", is_final=True)]
+    outcome = next((one for one in OUTCOMES if one == turn.outcome), None)
+    if outcome is not None:
+        data = StatusData(message=text("status.completed", locale), outcome=outcome)
+        frames.append(Status(status="completed", data=data))
+    else:
+        frames.append(error_frame("turn_interrupted", text("error.turn_interrupted", locale)))
+    for frame in frames:
+        frame.conversation_id, frame.turn_id = turn.conversation_id, turn.id
+        connection.send(frame)
+
+
+def _snapshot(conversation_id: str, standing: _Standing, cards: list[ApprovalCard], seq: int) -> Snapshot:
+    return Snapshot(
+        conversation_id=conversation_id,
+        turn_id=standing.turn_id,
+        content=standing.content,
+        outcome=standing.outcome,
+        approvals=cards,
+        seq=seq,
+    )
+
+
+def _standing(gateway: Gateway, conversation: Conversation, latest: TurnRecord | None) -> _Standing:
+    running = gateway.turns.running(conversation.id)
+    if running is not None:
+        return _Standing(running.id, running.content, None)
+    if latest is None:
+        return _Standing(None, "", None)
+    return _Standing(latest.id, latest.content, latest.outcome or None)
+
+
+async def _cards(gateway: Gateway, conversation: Conversation) -> list[ApprovalCard]:
+    try:
+        waiting = await gateway.approvals.pending(conversation.id)
+    except StoreUnavailable as error:
+        log.error("store_unavailable", reason=error.reason)
+        return []
+    return [approval_card(waiting)] if waiting is not None and not waiting.expires.passed else []
+
+
+async def _latest(gateway: Gateway, conversation: Conversation) -> TurnRecord | None:
+    """The last turn; asked again where it ended while the store was being asked."""
+    try:
+        for _ in range(3):
+            latest = await gateway.turn_store.latest(conversation.id)
+            if latest is None or latest.outcome or gateway.turns.runs(conversation.id):
+                break
+    except StoreUnavailable as error:
+        log.error("store_unavailable", reason=error.reason)
+        return None
+    return latest
