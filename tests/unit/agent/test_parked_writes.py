@@ -249,7 +249,8 @@ async def test_the_gateway_tells_the_outcome_where_the_turns_time_is_over() -> N
 
 
 async def test_a_write_that_is_cancelled_under_way_is_remembered_as_unknown() -> None:
-    """The history says that nobody knows, the approval is used: no yes can send it twice."""
+    """A first request to stop lets it run on; the second one (the process cannot wait) ends it. The history says that
+    nobody knows, the approval is used: no yes can send it twice."""
     never, reached = asyncio.Event(), asyncio.Event()
 
     async def hang(_: PreparedCall) -> ToolResult:
@@ -266,6 +267,9 @@ async def test_a_write_that_is_cancelled_under_way_is_remembered_as_unknown() ->
 
     task = asyncio.create_task(consume())
     await reached.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
