@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from schemas.display import Card, Chart, Table
 from schemas.errors import Code
 
 Locale = Literal["zh", "en"]
@@ -49,6 +50,15 @@ class ToolFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolData:
+    """What a tool call gave, to be shown rather than spelled (`agent/display.py`)."""
+
+    tool_call_id: str
+    kind: Literal["table", "card", "chart"]
+    payload: Table | Card | Chart
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The terminal of a turn that became an answer."""
 
@@ -64,4 +74,4 @@ class TurnFailed:
     reference: str = ""
 
 
-TurnEvent = TextDelta | ToolStarted | ToolFinished | TurnEnded | TurnFailed
+TurnEvent = TextDelta | ToolStarted | ToolFinished | ToolData | TurnEnded | TurnFailed
