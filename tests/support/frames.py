@@ -109,12 +109,15 @@ class Wire:
         self._conversations: dict[str, _Conversation] = {}
         self._hello: dict[str, Any] | None = None
         self._snapshot_due = ""
+        self._named = False
+        self._seen: dict[tuple[str, int], str] = {}
 
     def sent(self, text: str) -> None:
         """A frame of the client's."""
         frame = check_frame("to_server", text)
         if frame.get("type") == "hello":
             self._hello = frame
+        self._named = self._named or bool(frame.get("client_msg_id"))
 
     def received(self, text: str) -> dict[str, Any]:
         """A frame of the server's."""
@@ -127,8 +130,20 @@ class Wire:
             self._snapshot(frame)
         elif "turn_id" in frame:
             self._require(self._snapshot_due != frame["conversation_id"], "a frame of a turn in place of the snapshot")
-            self._entry(frame)
+            if not self._again(frame, text):
+                self._entry(frame)
         return frame
+
+    def _again(self, frame: dict[str, Any], text: str) -> bool:
+        """Whether this entry comes once more, which it may after a named query: then it is what it was."""
+        known = self._conversations.get(frame["conversation_id"])
+        place = (frame["conversation_id"], frame["seq"])
+        again = self._named and known is not None and known.seq is not None and frame["seq"] <= known.seq
+        if again:
+            self._require(self._seen.get(place, text) == text, f"entry {frame['seq']} is not what it was")
+        else:
+            self._seen[place] = text
+        return again
 
     def whole(self) -> None:
         """Every turn that began has ended."""

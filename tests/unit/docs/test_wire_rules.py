@@ -119,6 +119,17 @@ def test_what_breaks_a_rule_is_seen(frames: list[dict[str, Any]], hello: dict[st
         play(frames, hello, whole=False)
 
 
+def test_entries_may_come_once_more_after_a_named_query_and_are_what_they_were() -> None:
+    """The same `client_msg_id` is the same turn: its frames again, under their own `seq`."""
+    turn = [status(1, "thinking"), failed(2)]
+    wire = Wire()
+    wire.sent('{"query": "a", "client_msg_id": "m1"}')
+    for one in [*turn, *turn]:
+        wire.received(json.dumps(one))
+    with pytest.raises(BadFrame, match="is not what it was"):
+        wire.received(json.dumps({**turn[1], "content": "other"}))
+
+
 def test_a_turn_without_a_terminal_is_seen_at_the_end() -> None:
     """When the connection is closed by the test."""
     with pytest.raises(BadFrame, match="terminal"):
