@@ -10,11 +10,12 @@ from dataclasses import asdict
 
 from agent.cards import parked_frame
 from agent.ports import EventLog
-from schemas.frames import Chunk, Frame, Status, StatusData, error_frame
+from schemas.frames import Chunk, Data, Frame, Status, StatusData, error_frame
 from schemas.messages import text
 from schemas.turn import (
     Locale,
     TextDelta,
+    ToolData,
     ToolFinished,
     ToolStarted,
     TurnEnded,
@@ -63,6 +64,8 @@ class Grammar:
                 message = text("status.tool_completed" if ok else "status.tool_failed", self._locale, title=title)
                 data = StatusData(message=message, tool=tool, tool_call_id=tool_call_id, duration_ms=duration_ms)
                 self._append(Status(status="tool_completed", data=data))
+            case ToolData(tool_call_id, kind, payload):
+                self._append(Data(tool_call_id=tool_call_id, kind=kind, payload=payload))
             case WriteParked(approval):
                 self._append(parked_frame(approval))
             case TurnEnded(outcome, usage):

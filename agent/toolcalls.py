@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from agent.approval import park
 from agent.context import Turn
 from agent.conversation import add_result
+from agent.display import data_event
 from agent.offer import is_search, note_call, search
 from schemas.conversation import Approval
 from schemas.messages import text
@@ -85,6 +86,9 @@ async def _send(turn: Turn, reads: Sequence[PreparedCall], results: dict[str, To
                         turn.answered[prepared.digest] = result
                     results[prepared.call.id] = result
                     yield ToolFinished(prepared.call.name, prepared.call.id, prepared.title, result.ok, duration_ms)
+                    data = data_event(prepared.call.id, result, prepared.title, turn.locale, turn.zone)
+                    if data is not None:
+                        yield data
     finally:
         for task in tasks:
             task.cancel()

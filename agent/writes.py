@@ -11,6 +11,7 @@ import structlog
 from agent.approval import decided, decision, named_cancel, waiting_write
 from agent.context import Answer, Turn
 from agent.conversation import add_assistant, add_result, add_user
+from agent.display import data_event
 from agent.sending import to_its_end
 from agent.steps import run_steps
 from schemas.conversation import Approval, WriteOutcome
@@ -155,6 +156,9 @@ async def _send(turn: Turn, approval: Approval, call: ToolCall, prepared: Prepar
     turn.results.append(result)
     duration_ms = round((time.monotonic() - started) * 1000)
     yield ToolFinished(call.name, call.id, prepared.title, result.ok, duration_ms)
+    data = data_event(call.id, result, prepared.title, turn.locale, turn.zone)
+    if data is not None:
+        yield data
     if result.error == "login_required":
         events = _ask_again(turn, approval, result)
     elif stopped:

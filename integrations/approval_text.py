@@ -7,7 +7,6 @@ Never from a model, and all of it: nothing is cut, and no character of a value c
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +18,7 @@ from integrations.upstream.shape import amount
 from integrations.upstream.target import Target
 from schemas.jsontext import to_json
 from schemas.messages import localise, text
+from schemas.plaintext import one_line
 from schemas.tool import LabelledText
 from schemas.turn import Locale
 
@@ -27,9 +27,6 @@ _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\
 # More than this nobody checks before a yes; it is refused, never cut.
 MAX_LINES = 60
 MAX_CHARS = 8000
-_BREAK = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-_BLANKS = re.compile(r"[\s\u115f\u1160\u2800\u3164\uffa0]{4,}")  # enough of them wrap a line as a break does
-_JOINERS = "\u200c\u200d"  # of emoji and scripts
 _YES_NO: dict[Locale, tuple[str, str]] = {"zh": ("是", "否"), "en": ("yes", "no")}
 
 
@@ -129,17 +126,6 @@ class ApprovalText:
 def too_much(lines: Sequence[LabelledText]) -> bool:
     """Whether this is more than a resident can be shown whole."""
     return len(lines) > MAX_LINES or sum(len(line.label) + len(line.text) for line in lines) > MAX_CHARS
-
-
-def one_line(text: str) -> str:
-    """`text` as part of one line, whatever is in it: breaks, long blanks, control and direction characters as signs."""
-    text = _BREAK.sub(" ⏎ ", text)
-    text = _BLANKS.sub(lambda match: f" ␣×{len(match[0])} ", text)
-    return "".join(character if _is_plain(character) else f"\\u{ord(character):04x}" for character in text)
-
-
-def _is_plain(character: str) -> bool:
-    return character in _JOINERS or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
 
 
 def readable_names(facts: Any) -> Iterator[tuple[tuple[str, str], str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from schemas.conversation import Approval
+from schemas.display import Card, Chart, Table
 from schemas.errors import Code
 
 Locale = Literal["zh", "en"]
@@ -58,6 +59,15 @@ class WriteParked:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolData:
+    """What a tool call gave, to be shown rather than spelled (`agent/display.py`)."""
+
+    tool_call_id: str
+    kind: Literal["table", "card", "chart"]
+    payload: Table | Card | Chart
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The terminal of a turn that became an answer."""
 
@@ -75,4 +85,4 @@ class TurnFailed:
     sentence: str = ""
 
 
-TurnEvent = TextDelta | ToolStarted | ToolFinished | WriteParked | TurnEnded | TurnFailed
+TurnEvent = TextDelta | ToolStarted | ToolFinished | ToolData | WriteParked | TurnEnded | TurnFailed

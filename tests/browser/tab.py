@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from playwright.async_api import ConsoleMessage, Page, WebSocket
+
+from tests.support.frames import BadFrame, Wire
 
 ACTION_TIMEOUT_MS = 15_000
 TURN_TIMEOUT_S = 60
@@ -18,7 +21,8 @@ TURN_TIMEOUT_S = 60
 class Tab:
     """What a test may judge about a page.
 
-    `logged`: what it wrote with console.log; `errors`: its warnings, errors and uncaught exceptions; `urls`: every
+    `logged`: what it wrote with console.log; `errors`: its warnings, errors and uncaught exceptions, and frames of the
+    gateway's that break the protocol (`tests/support/frames.py`); `urls`: every
     address it asked for; `sockets`: every WebSocket address; `sent` and `received`: the text frames, in order.
     """
 
@@ -46,11 +50,21 @@ class Tab:
 
     def _on_socket(self, socket: WebSocket) -> None:
         self.sockets.append(socket.url)
-        socket.on("framesent", lambda payload: self.sent.append(str(payload)))
-        socket.on("framereceived", self._on_frame)
+        wire = Wire()
+        socket.on("framesent", lambda payload: self._on_sent(str(payload), wire))
+        socket.on("framereceived", lambda payload: self._on_frame(str(payload), wire))
 
-    def _on_frame(self, payload: str | bytes) -> None:
-        self.received.append(str(payload))
+    def _on_sent(self, text: str, wire: Wire) -> None:
+        self.sent.append(text)
+        with contextlib.suppress(BadFrame, ValueError):  # a page may be made to send what is no frame
+            wire.sent(text)
+
+    def _on_frame(self, text: str, wire: Wire) -> None:
+        self.received.append(text)
+        try:
+            wire.received(text)
+        except (BadFrame, ValueError) as error:
+            self.errors.append(f"{type(error).__name__}: {error}")
         self._arrived.set()
 
     def frames(self) -> list[dict[str, Any]]:

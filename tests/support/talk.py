@@ -1,4 +1,7 @@
-"""A resident at a WebSocket: sends queries as the tutorial's client does and reads whole turns."""
+"""A resident at a WebSocket: sends queries as the tutorial's client does and reads whole turns.
+
+Every frame that is sent or received is checked against docs/asyncapi.yaml and the rules of a turn (`frames.py`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+
+from tests.support.frames import Wire
 
 
 @dataclass
@@ -40,25 +45,31 @@ class Reply:
 
 
 class Talk:
-    """One connection. `token` is sent with every query, as the tutorial does; None sends none."""
+    """One connection. `token` is sent with every query, as the tutorial does; None sends none. What is no frame of the
+    protocol is sent on `socket` itself."""
 
     def __init__(self, socket: ClientConnection, token: str | None) -> None:
         self.socket, self.token = socket, token
         self.everything: list[str] = []
+        self.wire = Wire()
 
     async def send(self, query: str, **more: Any) -> None:
         frame = {"query": query, **more}
         if self.token is not None:
             frame.setdefault("token", self.token)
-        await self.socket.send(json.dumps(frame, ensure_ascii=False))
+        await self.send_frame(frame)
+
+    async def send_frame(self, frame: dict[str, Any]) -> None:
+        """Any frame of the protocol."""
+        text = json.dumps(frame, ensure_ascii=False)
+        self.wire.sent(text)
+        await self.socket.send(text)
 
     async def receive(self) -> dict[str, Any]:
         message = await self.socket.recv()
         assert isinstance(message, str)
         self.everything.append(message)
-        frame = json.loads(message)
-        assert isinstance(frame, dict)
-        return frame
+        return self.wire.received(message)
 
     async def ask(self, query: str, **more: Any) -> Reply:
         """Send a query and read its turn to the terminal."""

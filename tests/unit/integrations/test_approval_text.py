@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from agent.approval import words
-from integrations.approval_text import one_line
 from schemas.deadline import Deadline
 from schemas.tool import PreparedCall, ToolCall, ToolResult
 from tests.support.outside import DOCUMENT, IDENTITY, TOKEN, outside, write_catalogue
@@ -84,12 +81,6 @@ async def test_a_model_cannot_hide_a_text_in_a_file(tmp_path: Path) -> None:
     refused = await prepare(tmp_path, {"name": "a", "extra": {"note": file}})
     assert isinstance(refused, ToolResult)
     assert refused.error == "invalid_arguments"
-
-
-@given(st.text(max_size=200))
-def test_every_text_becomes_one_line(text: str) -> None:
-    """Universal: whatever counts as a break, none is left."""
-    assert len(one_line(text).splitlines()) <= 1
 
 
 async def test_an_identity_that_echoes_the_token_does_not_tell_it_to_a_model(tmp_path: Path) -> None:
