@@ -112,7 +112,8 @@ async def test_a_cancelled_repair_does_not_exist(steward: Steward, words: list[s
 
 
 async def test_frames_of_a_turn_follow_the_grammar(steward: Steward) -> None:
-    """thinking, any mix, one terminal; one final chunk, right before the terminal; seq without a gap."""
+    """thinking, any mix, one terminal; one final chunk, right before the terminal; seq grows, with gaps where a frame is
+    of a type that this client has not asked for."""
     async with talk(steward.ws) as resident:
         reply = await resident.ask("查询我的物业费账单")
     kinds = [frame.get("status") or frame["type"] for frame in reply.frames]
@@ -121,7 +122,9 @@ async def test_frames_of_a_turn_follow_the_grammar(steward: Steward) -> None:
     assert kinds.count("completed") == 1
     assert [frame["is_final"] for frame in reply.chunks] == [False] * (len(reply.chunks) - 1) + [True]
     assert kinds[-2] == "chunk"
-    assert [frame["seq"] for frame in reply.frames] == list(range(1, len(reply.frames) + 1))
+    seqs = [frame["seq"] for frame in reply.frames]
+    assert seqs == sorted(set(seqs))
+    assert seqs[0] == 1
     assert len({frame["turn_id"] for frame in reply.frames}) == 1
     assert "tool_calling" in kinds
     assert "tool_completed" in kinds

@@ -10,7 +10,7 @@ import pytest
 from agent.loop import run_turn
 from schemas.errors import ModelInterrupted, ModelUnavailable
 from schemas.tool import PreparedCall, ToolCall, ToolResult
-from schemas.turn import TextDelta, ToolFinished, ToolStarted, TurnEnded, TurnFailed
+from schemas.turn import TextDelta, ToolData, ToolFinished, ToolStarted, TurnEnded, TurnFailed
 from tests.support.fakes import (
     FakeTool,
     FakeToolset,
@@ -49,7 +49,7 @@ async def test_a_tool_result_comes_back_to_the_model() -> None:
     """The second step's messages hold the call and its one fenced result."""
     talk, model = Talk(), ScriptedModel([call("bills")], ["You owe 1"])
     events = await talk.say("bills?", model, FakeToolset({"bills": FakeTool()}))
-    assert [type(event) for event in events] == [ToolStarted, ToolFinished, TextDelta, TurnEnded]
+    assert [type(event) for event in events] == [ToolStarted, ToolFinished, ToolData, TextDelta, TurnEnded]
     assert model.requests[1].messages[-1]["content"] == '<data>{"ok":true,"data":{"n":1}}</data>'
     assert well_formed(talk.conversation.messages)
 
