@@ -19,6 +19,7 @@ from sanic_ext import Extend
 
 from agent.context import Budgets
 from agent.ports import Model
+from agent.quota import DailyTokens
 from agent.recovery import Recovery
 from agent.running import Outside
 from agent.turns import TurnRunner
@@ -32,6 +33,7 @@ from commands.estate import estate_variables
 from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
+from integrations.stores.key import kept_key
 from integrations.stores.memory import MemoryApprovals, MemoryConversations, MemoryTurns
 from integrations.stores.memory_log import MemoryLog
 from integrations.toolset import CatalogueToolsets
@@ -84,7 +86,8 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     variables = {**estate_variables(settings), **environment}
     catalogue = load_catalogue(settings.upstreams, variables, document_limits(settings))
     model = create_model(settings)
-    toolsets = CatalogueToolsets(catalogue)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    toolsets = CatalogueToolsets(catalogue, process_key=kept_key(settings.data_dir / "owners.key"))
     entries = MemoryLog(
         settings.log_entries, settings.max_conversations, new_epoch=new_id, window_s=settings.resume_window_s
     )
@@ -111,6 +114,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         new_id=new_id,
         clock=datetime.now,
         zone=ZoneInfo(settings.timezone),
+        quota=DailyTokens(settings.max_tokens_per_day),
     )
     turns = TurnRunner(outside)
     gateway = Gateway(
@@ -176,7 +180,6 @@ def _readiness(catalogue: Catalogue, settings: Settings) -> dict[str, Any]:
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. One process: several share a store, behind one another they share nothing."""
     set_up_logging(settings.log_level)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(settings, os.environ)
     try:
         app.run(host=settings.host, port=settings.port, single_process=True, access_log=False, motd=False)

@@ -31,6 +31,10 @@ async def run_turn(turn: Turn) -> AsyncGenerator[TurnEvent, None]:
             yield event
         if not handled:
             add_user(turn.conversation, turn.query)
+            if turn.quota_used:
+                yield turn.say(text("turn.quota", turn.locale))
+                yield TurnEnded("limit", turn.usage)
+                return
             turn.waiting = await _waiting(turn)
             async for event in run_steps(turn):
                 yield event

@@ -19,6 +19,7 @@ from agent.conversation import forget_old, mend
 from agent.grammar import Grammar
 from agent.loop import run_turn
 from agent.ports import EventLog, Model, Toolset
+from agent.quota import DailyTokens
 from agent.stores import ApprovalStore, ConversationStore, TurnStore
 from schemas.conversation import Conversation
 from schemas.deadline import Deadline
@@ -44,6 +45,7 @@ class Outside:
     new_id: Callable[[], str]
     clock: Callable[[ZoneInfo], datetime]
     zone: ZoneInfo
+    quota: DailyTokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ class RunningTurn:
             self._task = asyncio.current_task()
             end = await self._events(turn)
             self._task = None
+        self._outside.quota.add(turn.conversation.owner, turn.tokens)
         try:
             await self._keep(turn, end)
         except asyncio.CancelledError:
@@ -165,6 +168,7 @@ class RunningTurn:
             zone=outside.zone,
             waited=asked.waited,
             answer=asked.answer,
+            quota_used=outside.quota.used_up(asked.conversation.owner),
         )
 
 

@@ -197,7 +197,7 @@ async def _ask_again(turn: Turn, approval: Approval, result: ToolResult) -> Asyn
 async def _tell(turn: Turn, words: str) -> AsyncIterator[TurnEvent]:
     """The model phrases the outcome; where it does not, the gateway says it: a write must not end without a word."""
     try:
-        if not turn.deadline.passed:
+        if not turn.deadline.passed and not turn.quota_used:
             async for event in run_steps(turn):
                 if isinstance(event, TurnEnded) and turn.conversation.messages[-1]["role"] == "tool":
                     yield turn.say(words)  # the steps ended without an answer of the model

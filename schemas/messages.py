@@ -214,6 +214,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "抱歉，我没有得到可用的回答，请换个说法再试。",
         "Sorry, I have no usable answer; please put it another way.",
     ),
+    "turn.quota": (
+        "今天的使用量已达上限，请明天再来，或直接联系物业。",
+        "Today's share of questions is used up; please come back tomorrow or contact the estate's office.",
+    ),
     "turn.not_saved": (
         "（提示：这段对话暂时没有保存。）",
         "(Note: this part of the conversation could not be saved.)",

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         default=300_000, ge=1000, description="tokens of one turn, asked and answered; then the last step has no tools"
     )
     max_output_tokens: int = Field(default=32_000, ge=100, description="tokens a model may write in one turn")
+    max_tokens_per_day: int = Field(
+        default=0, ge=0, description="tokens that one subject may use in a day, asked and answered; 0 is no limit"
+    )
     delta_timeout_s: float = Field(default=15, gt=0, description="longest silence of a model's stream")
     first_delta_timeout_s: float = Field(
         default=30, gt=0, description="how long a provider that only keeps the connection alive may take to begin"

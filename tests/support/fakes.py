@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from agent.context import Budgets, Turn
 from agent.loop import run_turn
 from agent.ports import Model
+from agent.quota import DailyTokens
 from agent.running import Outside
 from integrations.stores.memory import MemoryApprovals, MemoryConversations, MemoryTurns
 from integrations.stores.memory_log import MemoryLog
@@ -233,6 +234,7 @@ def make_outside(model: Model, **parts: Any) -> Outside:
         "new_id": ids("t"),
         "clock": clock,
         "zone": ZONE,
+        "quota": DailyTokens(0),
     }
     return Outside(model=model, **(values | parts))
 
