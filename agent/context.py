@@ -46,10 +46,10 @@ class Turn:
     """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`.
 
     `waited`: the query was sent while an earlier turn ran, so it cannot be an answer to what that turn showed.
-    `answer`: the turn is one to a parked write, and `query` the word for it. `quota_used`: no model may be asked. `waiting` is what waited for a yes when
-    the turn's steps began. `unsettled`: what to say if the turn is ended while a write is on its way; `partial`: what
-    the step under way has said so far; `unsaved`: what came of a write could not be kept. `offer` is what its next step
-    is offered (None before the first one), `wanted` what of it the model searched for (in so many `searches`) or called
+    `answer`: the turn is one to a parked write, and `query` the word for it. `quota_used`: no model may be asked.
+    `waiting` is what waited for a yes when the turn's steps began. `unsettled`: what to say if the turn is ended while
+    a write is on its way; `partial`: what the step under way has said so far; `unsaved`: what came of a write could not
+    be kept. `offer` is what its next step is offered (None before the first one), `wanted` what of it the model searched for (in so many `searches`) or called
     in this turn, latest first. `answered`: what reads of this turn gave, by the digest of the request.
     """
 
