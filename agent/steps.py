@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,25 +98,41 @@ class Trouble:
 async def model_step(
     turn: Turn, tools: Sequence[ToolSpec], step: Step, *, last: bool = False
 ) -> AsyncIterator[TurnEvent]:
-    """One call of the model; text goes out as it comes, `step` holds the whole when it is done."""
+    """One call of the model; text goes out as it comes, without links; `step` holds the whole when it is done."""
     turn.usage.steps += 1
     messages = [_system(turn, last=last), *view(turn.conversation, turn.budgets.max_history_chars)]
     if step.text:
         messages += [{"role": "assistant", "content": step.text}, {"role": "user", "content": _CONTINUE}]
     room = max(1, turn.budgets.max_output_tokens - turn.usage.output_tokens)
-    async for piece in turn.model.stream(ModelRequest(messages, tools, turn.deadline, room)):
-        match piece:
-            case TextDelta(words) if words:
-                yield turn.say(words) if not step.text else piece
-                step.text += words
-            case ToolCall():
-                step.calls.append(piece)
-            case ModelEnd():
-                step.finish, step.reasoning = piece.finish_reason, piece.reasoning
-                turn.usage.input_tokens += piece.input_tokens
-                turn.usage.output_tokens += piece.output_tokens
+    if turn.links is None or not step.text:  # an answer that goes on is judged together with what it goes on from
+        turn.links = turn.new_links()
+    try:
+        async for piece in turn.model.stream(ModelRequest(messages, tools, turn.deadline, room)):
+            match piece:
+                case TextDelta(words):
+                    for event in _spoken(turn, step, turn.links.push(words)):
+                        yield event
+                case ToolCall():
+                    step.calls.append(piece)
+                case ModelEnd():
+                    step.finish, step.reasoning = piece.finish_reason, piece.reasoning
+                    turn.usage.input_tokens += piece.input_tokens
+                    turn.usage.output_tokens += piece.output_tokens
+    except ModelUnavailable:  # the half sentence stays
+        for event in _spoken(turn, step, turn.links.flush()):
+            yield event
+        raise
+    for event in _spoken(turn, step, turn.links.flush()):
+        yield event
     if not tools:
         step.calls.clear()
+
+
+def _spoken(turn: Turn, step: Step, words: str) -> Iterator[TurnEvent]:
+    """What the filter let through, for the bubble and for the history alike."""
+    if words:
+        yield TextDelta(words) if step.text else turn.show(words)
+        step.text += words
 
 
 def _used_up(turn: Turn) -> bool:

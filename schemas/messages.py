@@ -163,6 +163,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "一次只能确认一项，另一项请在此之后再提出",
         "Only one submission can wait for a yes at a time; propose the other one afterwards",
     ),
+    # stands where an address was that does not lead to an allowed host
+    "link.removed": ("〔链接已省略〕", "‹link left out›"),
     # outcomes of a turn in words
     "turn.limit": (
         "这个问题需要的步骤太多，我先停在这里。请换个更具体的问法再试。",
