@@ -174,6 +174,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "（回答太长，到此为止。）",
         "(The answer was too long and is cut here.)",
     ),
+    "turn.not_done": (
+        "（更正：这一轮没有任何系统确认提交、修改、取消或支付了什么，请以查询到的记录为准。）",
+        "(Correction: no system has confirmed in this turn that anything was submitted, changed, cancelled or paid;"
+        " please go by the records.)",
+    ),
     "turn.filtered": (
         "抱歉，这个问题我不能回答。",
         "Sorry, I cannot answer this.",
