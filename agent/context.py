@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from agent.links import MAX_HELD, LinkFilter
 from agent.ports import Caller, Model, Toolset
 from agent.stores import ApprovalStore
 from schemas.conversation import Approval, Conversation
 from schemas.deadline import Deadline
+from schemas.messages import text
 from schemas.tool import ToolResult, ToolSpec
 from schemas.turn import Locale, Outcome, TextDelta, Usage
 
@@ -19,7 +21,8 @@ from schemas.turn import Locale, Outcome, TextDelta, Usage
 class Budgets:
     """The limits of a turn. The last of `max_steps` has no tools, so that it ends in an answer; so has the step after
     `max_turn_tokens` (asked and answered) are used up. The model writes `max_output_tokens` in all steps together at
-    most; no step is offered more than `max_tools`, nor more than `max_tools_bytes` of them."""
+    most; no step is offered more than `max_tools`, nor more than `max_tools_bytes` of them. `link_hosts`: where links
+    of an answer may lead."""
 
     turn_timeout_s: float
     max_steps: int
@@ -31,6 +34,7 @@ class Budgets:
     max_parallel_calls: int = 4
     max_turn_tokens: int = 300_000
     max_output_tokens: int = 32_000
+    link_hosts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,9 @@ class Turn:
     `answer`: the turn is one to a parked write, and `query` the word for it. `quota_used`: no model may be asked.
     `waiting` is what waited for a yes when the turn's steps began. `unsettled`: what to say if the turn is ended while
     a write is on its way; `partial`: what the step under way has said so far; `unsaved`: what came of a write could not
-    be kept. `offer` is what its next step is offered (None before the first one), `wanted` what of it the model searched for (in so many `searches`) or called
-    in this turn, latest first. `answered`: what reads of this turn gave, by the digest of the request.
+    be kept. `offer` is what its next step is offered (None before the first one), `wanted` what of it the model
+    searched for (in so many `searches`) or called in this turn, latest first. `answered`: what reads of this turn gave,
+    by the digest of the request. `links`: what the model's words pass.
     """
 
     conversation: Conversation
@@ -79,6 +84,7 @@ class Turn:
     offer: Sequence[ToolSpec] | None = None
     wanted: list[ToolSpec] = field(default_factory=list)
     searches: int = 0
+    links: LinkFilter | None = None
 
     @property
     def tokens(self) -> int:
@@ -86,10 +92,18 @@ class Turn:
         return self.usage.input_tokens + self.usage.output_tokens
 
     def say(self, sentence: str) -> TextDelta:
-        """`sentence` for the bubble, on a line of its own if something stands there already."""
-        delta = TextDelta(("\n\n" if self.spoken else "") + sentence)
+        """A sentence of the gateway for the bubble, without links: it may quote what an upstream wrote."""
+        return self.show(self.new_links(len(sentence)).clean(sentence))
+
+    def show(self, words: str) -> TextDelta:
+        """Words without links for the bubble, on a line of their own if something stands there already."""
+        delta = TextDelta(("\n\n" if self.spoken else "") + words)
         self.spoken = True
         return delta
+
+    def new_links(self, max_held: int = MAX_HELD) -> LinkFilter:
+        """The filter of one answer or sentence."""
+        return LinkFilter(self.budgets.link_hosts, text("link.removed", self.locale), max(max_held, MAX_HELD))
 
     def outcome(self) -> Outcome:
         """`login_required` if that is all that came of the turn's calls, `success` otherwise."""

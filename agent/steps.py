@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
+from agent.claims import ClaimGuard
 from agent.context import Turn
 from agent.conversation import add_assistant, view
 from agent.offer import offered
@@ -31,6 +32,21 @@ async def run_steps(turn: Turn) -> AsyncIterator[TurnEvent]:
     """Steps until the model answers in words, a write is parked, or a budget is used up. Ends with `TurnEnded`; raises
     `ModelUnavailable` where the model twice says nothing."""
     trouble = Trouble()
+    # steps only read and park: what succeeded before them is the write that the resident said yes to
+    guard = ClaimGuard(written=any(one.ok or one.content.get("reconciled") == "found" for one in turn.results))
+    try:
+        async for event in _steps(turn, trouble, guard):
+            if isinstance(event, TurnEnded):
+                for correction in _corrected(turn, guard):
+                    yield correction
+            yield event
+    except ModelUnavailable:
+        for correction in _corrected(turn, guard):
+            yield correction
+        raise
+
+
+async def _steps(turn: Turn, trouble: Trouble, guard: ClaimGuard) -> AsyncIterator[TurnEvent]:
     while True:
         spent = _used_up(turn)
         last = spent or trouble.refused > MAX_CORRECTIONS
@@ -40,6 +56,7 @@ async def run_steps(turn: Turn) -> AsyncIterator[TurnEvent]:
             return
         step = Step(trouble.unfinished)
         async for delta in model_step(turn, () if last else offered(turn), step, last=last):
+            guard.hear(delta.text)
             yield delta
         if trouble.goes_on(step, last=last or _full(turn)):
             continue
@@ -54,7 +71,7 @@ async def run_steps(turn: Turn) -> AsyncIterator[TurnEvent]:
             yield event
         trouble.count(turn.results[before:])
         if parked:
-            async for event in _end_with_approval(turn, step, parked[0]):
+            async for event in _end_with_approval(turn, step, parked[0], guard):
                 yield event
             return
 
@@ -98,25 +115,33 @@ class Trouble:
 
 async def model_step(
     turn: Turn, tools: Sequence[ToolSpec], step: Step, *, last: bool = False
-) -> AsyncIterator[TurnEvent]:
-    """One call of the model; text goes out as it comes, `step` holds the whole when it is done."""
+) -> AsyncIterator[TextDelta]:
+    """One call of the model; text goes out as it comes, without links; `step` holds the whole when it is done."""
     turn.usage.steps += 1
     messages = [_system(turn, last=last), *view(turn.conversation, turn.budgets.max_history_chars)]
     if step.text:
         messages += [{"role": "assistant", "content": step.text}, {"role": "user", "content": _CONTINUE}]
     room = max(1, turn.budgets.max_output_tokens - turn.usage.output_tokens)
-    async for piece in turn.model.stream(ModelRequest(messages, tools, turn.deadline, room)):
-        match piece:
-            case TextDelta(words) if words:
-                yield turn.say(words) if not step.text else piece
-                step.text += words
-                turn.partial = step.text
-            case ToolCall():
-                step.calls.append(piece)
-            case ModelEnd():
-                step.finish, step.reasoning = piece.finish_reason, piece.reasoning
-                turn.usage.input_tokens += piece.input_tokens
-                turn.usage.output_tokens += piece.output_tokens
+    if turn.links is None or not step.text:  # an answer that goes on is judged together with what it goes on from
+        turn.links = turn.new_links()
+    try:
+        async for piece in turn.model.stream(ModelRequest(messages, tools, turn.deadline, room)):
+            match piece:
+                case TextDelta(words):
+                    for event in _spoken(turn, step, turn.links.push(words)):
+                        yield event
+                case ToolCall():
+                    step.calls.append(piece)
+                case ModelEnd():
+                    step.finish, step.reasoning = piece.finish_reason, piece.reasoning
+                    turn.usage.input_tokens += piece.input_tokens
+                    turn.usage.output_tokens += piece.output_tokens
+    except ModelUnavailable:  # the half sentence stays
+        for event in _spoken(turn, step, turn.links.flush()):
+            yield event
+        raise
+    for event in _spoken(turn, step, turn.links.flush()):
+        yield event
     if not tools:
         step.calls.clear()
 
@@ -125,6 +150,14 @@ def _remember(turn: Turn, said: str, calls: Sequence[ToolCall] = (), *, reasonin
     """What a whole step said goes into the history; nothing of it is partial any more."""
     add_assistant(turn.conversation, said, calls, reasoning=reasoning)
     turn.partial = ""
+
+
+def _spoken(turn: Turn, step: Step, words: str) -> Iterator[TextDelta]:
+    """What the filter let through, for the bubble and for the history alike."""
+    if words:
+        yield TextDelta(words) if step.text else turn.show(words)
+        step.text += words
+        turn.partial = step.text
 
 
 def _used_up(turn: Turn) -> bool:
@@ -159,20 +192,32 @@ async def _end_with_words(turn: Turn, step: Step, *, limit: bool) -> AsyncIterat
     yield TurnEnded("limit" if limit else turn.outcome(), turn.usage)
 
 
-async def _end_with_approval(turn: Turn, step: Step, approval: Approval) -> AsyncIterator[TurnEvent]:
+async def _end_with_approval(turn: Turn, step: Step, approval: Approval, guard: ClaimGuard) -> AsyncIterator[TurnEvent]:
     """Let the model tell what else this step found, then show the parked write, which ends the turn."""
     if len(step.calls) > 1 and not turn.deadline.passed:
         telling = Step()
         try:
             async for delta in model_step(turn, (), telling):
+                guard.hear(delta.text)
                 yield delta
         except ModelUnavailable as error:  # what is parked is shown all the same, or nobody could answer it
             log.warning("model_unavailable", reason=error.reason)
         _remember(turn, telling.text)
+    for correction in _corrected(turn, guard):
+        yield correction
     yield turn.say(approval.shown)
     _remember(turn, approval.shown)
     yield WriteParked(approval)
     yield TurnEnded("approval", turn.usage)
+
+
+def _corrected(turn: Turn, guard: ClaimGuard) -> Iterator[TextDelta]:
+    """The gateway's word after an answer that claims what no system confirmed, for the bubble and the history."""
+    if guard.must_correct(turn.results):
+        log.warning("claim_corrected")
+        sentence = text("turn.not_done", turn.locale)
+        add_assistant(turn.conversation, sentence)
+        yield turn.say(sentence)
 
 
 def _system(turn: Turn, *, last: bool) -> dict[str, Any]:

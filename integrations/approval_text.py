@@ -1,6 +1,8 @@
 """What a resident is shown of a call before it is sent: a summary and labelled arguments, from document and arguments.
 
-Never from a model, and all of it: nothing is cut, and no character of a value can pass for a line of ours.
+Never from a model, and all of it: nothing is cut, and no character of a value can pass for a line of ours. A hijacked
+model chose the values, so an address in one is shown as `https[://]evil[.]com`: exact for a person, in characters that
+can be seen, and a link or an image for no renderer. What is sent is the value itself.
 `toolset.py` puts it into the prepared call.
 """
 
@@ -17,6 +19,7 @@ from integrations.openapi.labels import FieldLabel, argument_labels
 from integrations.upstream.shape import amount
 from integrations.upstream.target import Target
 from schemas.jsontext import to_json
+from schemas.linktext import defanged
 from schemas.messages import localise, text
 from schemas.plaintext import one_line
 from schemas.tool import LabelledText
@@ -41,6 +44,9 @@ class ApprovalText:
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
         """The operation's `confirm` text with its `{argument}` filled, else its title."""
+        return defanged(self._summary(arguments))
+
+    def _summary(self, arguments: Mapping[str, Any]) -> str:
         confirm = self._target.settings.confirm
         if confirm is None:
             return self._target.title(self._locale)
@@ -51,7 +57,10 @@ class ApprovalText:
         """One line for each value that would be sent, nested objects flattened, in the order of the tool's schema."""
         order = {name: index for index, name in enumerate(self._target.tool.parameters.get("properties", {}))}
         sorted_arguments = dict(sorted(arguments.items(), key=lambda item: order.get(item[0], len(order))))
-        return tuple(LabelledText(one_line(label), text) for _, label, text in self._leaves(sorted_arguments, "", ""))
+        return tuple(
+            LabelledText(defanged(one_line(label)), defanged(text))
+            for _, label, text in self._leaves(sorted_arguments, "", "")
+        )
 
     def _leaves(self, value: Any, path: str, above: str) -> Iterator[tuple[str, str, str]]:
         """(path, label, text) of every value; a label says where two fields of one name belong."""

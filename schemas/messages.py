@@ -197,6 +197,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "这项操作已被后来的操作取代，没有提交。",
         "This was replaced by a later one and not submitted.",
     ),
+    # stands where an address was that does not lead to an allowed host
+    "link.removed": ("〔链接已省略〕", "‹link left out›"),
     # outcomes of a turn in words
     "turn.limit": (
         "这个问题需要的步骤太多，我先停在这里。请换个更具体的问法再试。",
@@ -205,6 +207,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "turn.truncated": (
         "（回答太长，到此为止。）",
         "(The answer was too long and is cut here.)",
+    ),
+    "turn.not_done": (
+        "（更正：这一轮没有任何系统确认提交、修改、取消或支付了什么，请以查询到的记录为准。）",
+        "(Correction: no system has confirmed in this turn that anything was submitted, changed, cancelled or paid;"
+        " please go by the records.)",
     ),
     "turn.filtered": (
         "抱歉，这个问题我不能回答。",

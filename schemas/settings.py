@@ -5,15 +5,18 @@ The prefix is `STEWARD_`; the provider's own names are kept for `OPENAI_API_KEY`
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.turn import Locale
 
 PROJECT = Path(__file__).resolve().parent.parent
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 SHIPPED_UPSTREAMS = PROJECT / "openapi" / "upstreams.yaml"
 
 
@@ -84,6 +87,9 @@ class Settings(BaseSettings):
     max_history_chars: int = Field(
         default=48000, ge=2000, description="characters of a conversation that a model is shown"
     )
+    link_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="hosts that links in answers may lead to, by commas: pay.estate.cn, estate.cn:8443"
+    )
     log_entries: int = Field(default=2000, ge=100, description="entries of a conversation's log kept in memory")
     max_conversations: int = Field(default=10000, ge=10, description="conversations kept in memory")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
@@ -96,6 +102,17 @@ class Settings(BaseSettings):
         except (KeyError, ValueError, OSError):
             raise ValueError(f"{value!r} is no IANA time zone; one is Asia/Shanghai") from None
         return value
+
+    @field_validator("link_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        hosts = tuple(host.strip().lower() for host in value.split(",") if host.strip())
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is no host; name it without scheme, path and wildcard: pay.estate.cn")
+        return hosts
 
     @field_validator("data_dir", "upstreams")
     @classmethod

@@ -219,7 +219,7 @@ async def test_an_empty_question_is_not_sent(steward: Steward, open_tab: OpenTab
 
 
 async def test_markup_is_shown_as_text(steward: Steward, open_tab: OpenTab) -> None:
-    """Whatever a frame or a resident says stays text: no element, no script, in any place where it is shown."""
+    """A41: whatever a frame or a resident says stays text: no element, no script, in any place where it is shown."""
     attack = "<img src=x onerror='window.harmed = 1'><b>粗</b>"
     tab = await connected(await open_tab(steward.http))
     await tab.page.get_by_label("输入问题，按回车发送").fill(attack)
@@ -364,7 +364,7 @@ async def test_a_phone_shows_all_of_it_without_scrolling_sideways(
 
 
 def test_the_page_has_no_way_to_turn_data_into_markup() -> None:
-    """The file names none of the ways by which text becomes elements or code, and no address of another host."""
+    """A41: the file names none of the ways by which text becomes elements or code, and no address of another host."""
     source = PAGE.read_text(encoding="utf-8")
     for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser"):
         assert way not in source

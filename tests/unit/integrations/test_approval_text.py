@@ -52,6 +52,25 @@ async def test_what_cannot_be_seen_is_shown(tmp_path: Path) -> None:
     assert lines[2] == "• 名称：a\\u202eb\\u200bc\\u001b ␣×90 d"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown_as"),
+    [
+        ("![x](https://evil.com/?d=1)", "![x][(]https[://]evil[.]com/?d=1)"),
+        ("[灯](//evil.com)", "[灯][(][//]evil[.]com)"),
+        ("<img src=x onerror=alert(1)>", "[<]img src=x onerror=alert(1)>"),
+        ("www.evil.com", "www[.]evil[.]com"),
+        ("联系 a@b.com，3.5 米", "联系 a@b.com，3.5 米"),
+    ],
+)
+async def test_a_value_is_no_link_and_is_sent_as_it_is(tmp_path: Path, value: str, shown_as: str) -> None:
+    """A40: a hijacked model puts an address into an argument: the resident reads every character of it, no client
+    loads or links it, and the request is the one with the value itself."""
+    prepared = await prepare(tmp_path, {"name": value})
+    assert isinstance(prepared, PreparedCall)
+    assert words(prepared, "zh", 300).split("\n")[2] == f"• 名称：{shown_as}"
+    assert json.loads(prepared.call.arguments)["name"] == value
+
+
 async def test_an_unknown_name_does_not_pass_for_a_known_one(tmp_path: Path) -> None:
     """A name of the model's own stands with its path; what is empty is told too."""
     lines = await shown(tmp_path, {"name": "a", "extra": {"名称": "b", "deep": [[{"c": "d"}]]}})

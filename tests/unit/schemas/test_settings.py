@@ -80,3 +80,14 @@ def test_a_wrong_value_is_refused_and_named(environment: dict[str, str], name: s
     environment[f"STEWARD_{name}"] = value
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()
+
+
+def test_link_hosts_are_named_by_commas(environment: dict[str, str]) -> None:
+    """Hosts with or without a port; the default is none; a scheme, path or wildcard is refused by name."""
+    assert Settings().link_hosts == ()
+    environment["STEWARD_LINK_HOSTS"] = " Pay.estate.cn, estate.cn:8443 "
+    assert Settings().link_hosts == ("pay.estate.cn", "estate.cn:8443")
+    for wrong in ("https://estate.cn", "estate.cn/pay", "*.estate.cn"):
+        environment["STEWARD_LINK_HOSTS"] = wrong
+        with pytest.raises(ValidationError, match="is no host"):
+            Settings()
