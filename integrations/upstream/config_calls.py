@@ -92,3 +92,7 @@ class Reconcile(Part):
     match: Annotated[dict[str, str], Field(min_length=1)] = Field(
         description="field of a record in its answer: argument of the write; together they name the one write"
     )
+    created: str | None = Field(
+        default=None,
+        description="field of a record that says when it was made; without it one that is named so, such as createTime",
+    )

