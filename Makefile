@@ -46,6 +46,6 @@ bench-peers:
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements-peers.txt
 
-# Every fault of the embedded estate on every operation, with what the resident reads; about five minutes.
+# Every fault of the embedded estate on every operation, with what the resident reads; two to five minutes.
 demo-faults: install-dev
 	$(BIN)/python -m bench.demo_faults

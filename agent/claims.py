@@ -16,7 +16,7 @@ from schemas.tool import ToolResult
 # Groups of words for one kind of act; a record that has any word of a group may be retold with another one of it.
 _GROUPS: tuple[tuple[str, str], ...] = (
     (
-        "提交|递交|上报|申报|报修|报名|登记|申请|创建|下单",
+        "提交|递交|[上申]报|报(?![表告价刊])[\u4e00-\u9fff]|登记|申请|创建|下单",
         "submitted|filed|lodged|reported|placed|registered|created|ordered|requested|sent",
     ),
     ("取消|撤销|撤回|删除|解绑|作废", "cancell?ed|withdrawn|deleted|removed|revoked|voided"),
@@ -26,16 +26,18 @@ _GROUPS: tuple[tuple[str, str], ...] = (
 )
 _ZH = "|".join(zh for zh, _ in _GROUPS)
 _EN = "|".join(en for _, en in _GROUPS)
+# Between the speaker and the act: no other clause, and no verb of reading ("已为您查到 2 条缴费记录" did nothing).
+_MID = "[^，。；！？,.;!?\\n查找列检获读显汇统核看筛整]"
 _HOW = r"(?:(?:now|just|already|also|successfully|all)\s+)*"
 
 # An act of the speaker: never the retelling of a record.
 _OWN = re.compile(
     rf"""
-    已(?:经)?(?:成功)?(?:为|帮|替|给)[您你][^，。；！？,.;!?\n]{{0,14}}?(?:{_ZH})
-    | (?:为|帮|替|给)[您你][^，。；！？,.;!?\n]{{0,12}}?(?:{_ZH})(?:[好完]|成功)?了
-    | 我(?:们)?(?:已(?:经)?|刚刚?|都)[^，。；！？,.;!?\n]{{0,8}}?(?:{_ZH})
-    | 我(?:们)?[^，。；！？,.;!?\n]{{0,4}}?(?:{_ZH})(?:[好完]|成功)?了
-    | 已(?:经)?(?:将|把)[^，。；！？,.;!?\n]{{1,20}}?(?:{_ZH})
+    已(?:经)?(?:成功)?(?:为|帮|替|给)[您你]{_MID}{{0,14}}?(?:{_ZH})
+    | (?:为|帮|替|给)[您你]{_MID}{{0,12}}?(?:{_ZH})(?:[好完]|成功)?了
+    | 我(?:们)?(?:已(?:经)?|刚刚?|都){_MID}{{0,8}}?(?:{_ZH})
+    | 我(?:们)?{_MID}{{0,4}}?(?:{_ZH})(?:[好完]|成功)?了
+    | 已(?:经)?(?:将|把){_MID}{{1,20}}?(?:{_ZH})
     | \b(?:I|we)(?:\s+have|['’]ve)?\s+{_HOW}(?:{_EN})\b
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -67,7 +69,10 @@ _IF = re.compile(
     re.IGNORECASE,
 )
 # What stands behind it makes it a time, an attribute, a question or a heading.
-_BEHIND_ZH = re.compile(r"\s*(?:之?[后前时]|以[后前]|的|吗|么|没有|与否|[”」』\"]|[:：]\s*\d)")
+_BEHIND_ZH = re.compile(
+    r"\s*(?:之?[后前时]|以[后前]|的|吗|么|没有|与否|[”」』\"]|[:：]\s*\d"
+    r"|记录|明细|情况|状态|历史|列表|方式|渠道|流程|步骤|入口)"
+)
 _BEHIND_EN = re.compile(r"\s*(?:[”\"]|or not\b)")
 _SENTENCE = re.compile(r"[^。！？!?\n]*?(?:[。！？!?\n]|\.(?=\s|$)|$)", re.DOTALL)
 _CLAUSE = re.compile(r"[，,；;：:（(]|\bbut\b|但是?|不过")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import structlog
 
 from integrations.binding import Binder
 from integrations.catalogue_checks import reconcile_arguments
+from integrations.recency import Age, age
 from integrations.upstream.auth import fixed_keys
 from integrations.upstream.calls import Calls, Order
 from integrations.upstream.config_calls import Reconcile
@@ -60,9 +62,10 @@ class Reconciler:
         credential: Credential | None,
         locale: Locale,
         deadline: Deadline,
+        sent: datetime,
     ) -> ToolResult | None:
         """The result of a write with an unknown outcome after its record was looked for; None where no read is
-        declared. `arguments` are those that were sent. Nothing outlasts the deadline."""
+        declared. `arguments` are those that were sent, at the time `sent`. Nothing outlasts the deadline."""
         read, said = self._reads.get(write.tool.name), write.settings.reconcile
         if read is None or said is None:
             return None
@@ -70,7 +73,7 @@ class Reconciler:
         outcome: Outcome = "unknown"
         found: list[_Found] = []
         if MISSING not in wanted.values():
-            outcome, found = await self._search(read, said, arguments, wanted, credential, deadline)
+            outcome, found = await self._search(read, said, arguments, wanted, credential, deadline, sent)
         _log.info("write_reconciled", upstream=write.upstream.name, operation=write.operation_name, outcome=outcome)
         if outcome != "found":
             return _untold(write, read, locale, outcome)
@@ -87,8 +90,10 @@ class Reconciler:
         wanted: Mapping[str, Any],
         credential: Credential | None,
         deadline: Deadline,
+        sent: datetime,
     ) -> tuple[Outcome, list[_Found]]:
-        """Page by page. Two records that fit cannot both be the write: then it is not known which one is."""
+        """Page by page. Two records that fit cannot both be the write: then it is not known which one is. One
+        that stood there before the write is not it; where its age is unclear, neither is the outcome known."""
         bound = await self._binder.bind(read, credential, deadline)
         if isinstance(bound, Failure):
             return "unknown", []
@@ -113,13 +118,21 @@ class Reconciler:
             if isinstance(answer, Failure):
                 # "Not found" for the one record that was asked for is an answer.
                 return ("not_found" if answer.code == "not_found" and not found else "unknown"), []
-            found += _fitting(answer, read, wanted, bound.subject)
+            found += [
+                fitting
+                for fitting in _fitting(answer, read, wanted, bound.subject)
+                if _age(fitting, read, said, sent) != "older"
+            ]
             if len(found) > 1:
                 return "unknown", []
             asked = _following(read, asked, answer)
         if found:
-            return "found", found
+            return ("found" if _age(found[0], read, said, sent) == "new" else "unknown"), found
         return ("not_found" if asked is None else "unknown"), []
+
+
+def _age(found: _Found, read: Target, said: Reconcile, sent: datetime) -> Age:
+    return age(found.record, said.created, sent, read.upstream.dates, read.upstream.settings.dates.zone)
 
 
 def _following(read: Target, asked: Mapping[str, Any], answer: Read) -> dict[str, Any] | None:

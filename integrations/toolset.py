@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from integrations.approval_text import MAX_CHARS, MAX_LINES, ApprovalText, too_much
@@ -64,6 +65,7 @@ class _Outside:
     binder: Binder
     reconciler: Reconciler
     new_id: Callable[[], str]
+    now: Callable[[], datetime]
 
 
 class CatalogueToolset:
@@ -162,9 +164,10 @@ class CatalogueToolset:
             built = replace(built, headers=(*others, (idempotency.header, key)))
         target, arguments = request.target, request.arguments
         order = Order(target, built, arguments, keyed=idempotency is not None, subject=request.subject)
+        sent = self._outside.now()
         result = await self._outside.calls.result(order, self._credential, locale, deadline)
         if result.error == "unknown_outcome":
-            looked = await self._outside.reconciler.look_up(target, arguments, self._credential, locale, deadline)
+            looked = await self._outside.reconciler.look_up(target, arguments, self._credential, locale, deadline, sent)
             result = looked or result
         if result.error == "login_required" and self._credential is not None:
             self._outside.identities.forget(self._credential)
@@ -204,7 +207,8 @@ class CatalogueToolsets:
     """Implements the agent's `Toolsets`: one client per upstream, shared by all callers.
 
     `process_key` names tokens in caches and owners without telling them; it lives as long as the process. `uniform`,
-    `sleep`, `clock` (monotonic seconds) and `new_id` are given so that tests need not wait.
+    `sleep`, `clock` (monotonic seconds), `now` (the wall clock, with zone) and `new_id` are given so that tests need
+    not wait.
     """
 
     def __init__(
@@ -216,6 +220,7 @@ class CatalogueToolsets:
         uniform: Callable[[float, float], float] = random.uniform,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._clients = {
             name: UpstreamClient(upstream.settings, name=name, uniform=uniform, sleep=sleep, clock=clock)
@@ -239,7 +244,9 @@ class CatalogueToolsets:
                 for target, spec in zip(catalogue.tools.values(), specs, strict=True)
             ]
         )
-        self._outside = _Outside(catalogue, specs, index, Validator(), calls, identities, binder, reconciler, new_id)
+        self._outside = _Outside(
+            catalogue, specs, index, Validator(), calls, identities, binder, reconciler, new_id, now
+        )
 
     def for_token(self, token: str | None) -> CatalogueToolset:
         """Raises `ValueError` with a sentence for a token that cannot be one (too long, control characters)."""

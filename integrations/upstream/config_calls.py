@@ -70,10 +70,12 @@ class Breaker(Part):
 
 
 class Tls(Part):
-    """Certificates, as PEM files."""
+    """Certificates, as PEM files; like `document`, relative to upstreams.yaml."""
 
-    ca_file: str | None = Field(default=None, description="authorities to trust in place of the system's")
-    client_cert: str | None = Field(default=None, description="the gateway's own certificate")
+    ca_file: str | None = Field(
+        default=None, description="authorities to trust in place of the system's; relative to this file"
+    )
+    client_cert: str | None = Field(default=None, description="the gateway's own certificate; relative to this file")
     client_key: str | None = Field(default=None, description="its key, if it is not in the same file")
 
 
@@ -89,4 +91,8 @@ class Reconcile(Part):
     operation: str = Field(description="operationId or METHOD path of a read of the same upstream")
     match: Annotated[dict[str, str], Field(min_length=1)] = Field(
         description="field of a record in its answer: argument of the write; together they name the one write"
+    )
+    created: str | None = Field(
+        default=None,
+        description="field of a record that says when it was made; without it one that is named so, such as createTime",
     )

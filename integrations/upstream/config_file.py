@@ -64,7 +64,16 @@ def load_file(path: Path, environment: Mapping[str, str]) -> LoadedFile:
         settings = UpstreamsFile.model_validate(tree)
     except ValidationError as error:
         raise _first_mistake(path, error, reader.lines) from None
-    return LoadedFile(path, settings, reader.lines)
+    return LoadedFile(path, _beside(path.parent, settings), reader.lines)
+
+
+def _beside(folder: Path, settings: UpstreamsFile) -> UpstreamsFile:
+    """Certificates stand where documents do: relative to the file and not to where the process was started."""
+    upstreams = {}
+    for name, upstream in settings.upstreams.items():
+        files = {key: str(folder / file) for key, file in upstream.tls if file is not None}
+        upstreams[name] = upstream.model_copy(update={"tls": upstream.tls.model_copy(update=files)})
+    return settings.model_copy(update={"upstreams": upstreams})
 
 
 class _Reader:

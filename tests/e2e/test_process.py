@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -95,3 +96,34 @@ def test_a_taken_port_is_named(steward: Steward, tmp_path: Path, taken: str) -> 
     assert str(port if taken == "gateway" else demo_port) in done.stderr
     assert ("STEWARD_PORT" if taken == "gateway" else "STEWARD_DEMO_PORT") in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def _listens_on(pid: int) -> set[tuple[str, int]]:
+    """(address, port) of every TCP socket that a process listens on, as the kernel tells it."""
+    sockets = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            sockets.add(str(link.readlink()))
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
+            fields = line.split()
+            address, port = fields[1].split(":")
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                packed = b"".join(bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8))
+                found.add(
+                    (socket.inet_ntop(socket.AF_INET6 if len(packed) == 16 else socket.AF_INET, packed), int(port, 16))
+                )
+    return found
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that it started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [pid, *(one for child in children for one in _family(int(child)))]
+
+
+def test_it_listens_on_loopback_and_on_its_documented_ports_alone(steward: Steward) -> None:
+    """A81: the gateway's port and the estate's three, on 127.0.0.1: no inspector, metrics or admin port."""
+    listening = set().union(*(_listens_on(pid) for pid in _family(steward.process.pid)))
+    assert listening == {("127.0.0.1", port) for port in (steward.port, *steward.estate_ports)}

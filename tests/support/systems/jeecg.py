@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.support.systems.server import HANG_UP, Asked, System, Told, as_json
 
@@ -13,6 +15,11 @@ STATES = {"1": "待处理", "2": "处理中", "3": "已完成"}
 def wrapped(result: Any, message: str = "", code: int = 200, status: int = 200) -> Told:
     body = {"success": code == 200, "message": message, "code": code, "result": result, "timestamp": 1795600000000}
     return as_json(body, status)
+
+
+def _now() -> str:
+    """As the system writes times: Beijing's, to the second, without a zone."""
+    return datetime.now(ZoneInfo("Asia/Shanghai")).strftime("%Y-%m-%d %H:%M:%S")
 
 
 class Jeecg(System):
@@ -57,6 +64,6 @@ class Jeecg(System):
         if any(one["content"] == asked.body["content"] and one["status"] == "1" for one in self.repairs):
             return wrapped(None, "该报修正在处理中，请勿重复提交", 500)
         made = {"id": str(1590000000000000000 + len(self.repairs)), **asked.body}
-        made |= {"status": "1", "status_dictText": STATES["1"], "costFen": None, "createTime": "2026-11-26 10:00:00"}
+        made |= {"status": "1", "status_dictText": STATES["1"], "costFen": None, "createTime": _now()}
         self.repairs.insert(0, made)
         return HANG_UP if self.silent else wrapped("添加成功！", "添加成功！")

@@ -65,7 +65,7 @@ def test_no_other_text_is_a_yes(query: str) -> None:
 
 
 def test_the_words_show_system_operation_arguments_and_how_to_answer() -> None:
-    """In the resident's language, from the prepared call alone."""
+    """A29: in the resident's language, from the prepared call alone."""
     prepared = PreparedCall(
         ToolCall("1", "t", "{}"), "write", "报修", "维修系统", "提交报修", (LabelledText("地点", "厨房"),), "d", None
     )

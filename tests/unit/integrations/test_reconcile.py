@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from tests.support.raw_upstream import Play, RawUpstream, Received, answer, hang
 
 ME = answer({"userId": "u1", "tenantId": "T1"})
 SAID = "    operations:\n      makeThing: {reconcile: {operation: listThings, match: {name: name}}}\n"
-MINE, OTHER = {"id": 1, "name": "lamp", "fee": 1250}, {"id": 2, "name": "desk"}
+LATER = "2099-01-01T08:00:00+08:00"
+MINE = {"id": 1, "name": "lamp", "fee": 1250, "createTime": LATER}
+OTHER = {"id": 2, "name": "desk", "createTime": LATER}
 
 
 def listed(*rows: Any, total: int | None = None) -> Play:
@@ -44,7 +47,7 @@ async def test_a_record_that_is_found_is_told(tmp_path: Path) -> None:
     result, requests = await lose(tmp_path, listed(OTHER, MINE), more=more)
     assert result.content == {
         "ok": True,
-        "data": {"id": 1, "name": "lamp", "fee": {"value": "12.50", "unit": "元"}},
+        "data": {"id": 1, "name": "lamp", "fee": {"value": "12.50", "unit": "元"}, "createTime": LATER},
         "labels": {"fee": "费用"},
         "notes": ["物品系统没有及时确认，但已查到这项操作的记录"],
         "reconciled": "found",
@@ -115,7 +118,8 @@ async def test_the_read_gets_the_arguments_that_have_its_names(tmp_path: Path) -
     result, requests = await lose(tmp_path, answer({}, 404), more=more, document=document, name="x", number=7)
     assert requests[1].target == "/api/things/7"
     assert result.content["reconciled"] == "not_found"
-    result, _ = await lose(tmp_path, answer({"id": "7"}), more=more, document=document, name="x", number=7)
+    one = answer({"id": "7", "created_at": LATER})
+    result, _ = await lose(tmp_path, one, more=more, document=document, name="x", number=7)
     assert result.content["reconciled"] == "found"
 
 
@@ -136,6 +140,8 @@ async def test_all_matched_fields_must_be_equal(tmp_path: Path, record: Any, out
     more = f"    operations:\n      makeThing: {{reconcile: {said}}}\n"
     document = _with_owner_and_number()
     sent: dict[str, Any] = {"name": "x", "amount": 12.5, "number": 7}
+    record = {**record, "gmtCreate": 4070908800000}
+    record = {"order": [{**record["order"][0], "created": LATER}]} if "order" in record else record
     result, _ = await lose(tmp_path, listed(record), more=more, document=document, **sent)
     assert result.content["reconciled"] == outcome
 
@@ -175,3 +181,49 @@ async def test_nothing_is_asked_when_the_deadline_is_over(tmp_path: Path) -> Non
         result = await run(toolset, "makeThing", within_s=0.5, name="lamp")
     assert (result.error, result.content["reconciled"]) == ("unknown_outcome", "unknown")
     assert [r.method for r in upstream.requests] == ["POST"]
+
+
+@pytest.mark.parametrize(
+    ("when", "outcome"),
+    [
+        ({}, "unknown"),
+        ({"createTime": None}, "unknown"),
+        ({"createTime": "tomorrow"}, "unknown"),
+        ({"createTime": "2099-01-01"}, "unknown"),
+        ({"remark": LATER}, "unknown"),
+        ({"createTime": "2020-01-01 08:00:00"}, "not_found"),
+        ({"gmt_create": 1577836800}, "not_found"),
+        ({"gmtCreate": "1577836800000"}, "not_found"),
+        ({"createTime": timedelta(minutes=-30)}, "not_found"),
+        ({"createTime": timedelta(seconds=-60)}, "unknown"),
+        ({"createTime": timedelta(minutes=30)}, "found"),
+        ({"createTime": "2099-01-01 08:00:00"}, "found"),
+    ],
+)
+async def test_an_older_record_that_looks_the_same_is_not_the_write(
+    tmp_path: Path, when: dict[str, Any], outcome: str
+) -> None:
+    """The same repair was ordered last year: that record is no proof of the new one; without a time of its own, or
+    within what two clocks differ, it is not known."""
+    now = datetime.now(UTC)
+    when = {name: (now + said).isoformat() if isinstance(said, timedelta) else said for name, said in when.items()}
+    result, requests = await lose(tmp_path, listed({"id": 1, "name": "lamp", **when}))
+    assert result.content["reconciled"] == outcome
+    assert [r.method for r in requests] == ["POST", "GET"]
+
+
+async def test_an_older_record_beside_the_new_one_does_not_hide_it(tmp_path: Path) -> None:
+    """Two records fit, one of them from before: the other one is the write."""
+    older = {"id": 9, "name": "lamp", "createTime": "2020-01-01 08:00:00"}
+    result, _ = await lose(tmp_path, listed(older, MINE))
+    assert (result.content["reconciled"], result.content["data"]["id"]) == ("found", 1)
+
+
+async def test_the_time_of_a_record_can_be_named(tmp_path: Path) -> None:
+    """`reconcile.created`: a field with any name, in the upstream's own format and zone."""
+    said = "{reconcile: {operation: listThings, match: {name: name}, created: log.begun}}"
+    more = f"    dates: {{format: dd/MM/yyyy HH:mm:ss}}\n    operations:\n      makeThing: {said}\n"
+    for begun, outcome in (("01/01/2099 08:00:00", "found"), ("01/01/2020 08:00:00", "not_found"), ("soon", "unknown")):
+        row = {"id": 1, "name": "lamp", "createTime": LATER, "log": {"begun": begun}}
+        result, _ = await lose(tmp_path, listed(row), more=more)
+        assert result.content["reconciled"] == outcome

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -209,3 +211,75 @@ def test_a_token_that_cannot_be_one_is_refused(tmp_path: Path, token: str) -> No
     with pytest.raises(ValueError, match="token") as caught:
         toolsets.for_token(token)
     assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("makeThing", {"name": "a", "confirmed": True}),
+        ("makeThing", {"name": "a", "approval_id": "id1"}),
+        ("makeThing", {"name": "a", "x-confirmed": "true"}),
+        ("listThings", {"_method": "DELETE"}),
+        ("listThings", {"X-HTTP-Method-Override": "POST"}),
+        ("getThing", {"id": "7", "X-HTTP-Method-Override": "DELETE"}),
+        ("getThing", {"id": "7", "_method": "DELETE"}),
+        ("makeThing", {"name": "a", "_method": "DELETE"}),
+    ],
+)
+async def test_no_argument_confirms_a_write_or_changes_the_method(
+    tmp_path: Path, tool: str, arguments: dict[str, Any]
+) -> None:
+    """A27, A30: names that the document does not declare are refused before anything is built."""
+    async with outside(write_catalogue(tmp_path, "http://127.0.0.1:1")) as toolset:
+        assert refused(await prepare(toolset, tool, arguments)) == "invalid_arguments"
+
+
+@pytest.mark.parametrize("field", ["_method", "X-HTTP-Method-Override"])
+async def test_a_method_that_a_document_lets_choose_is_still_the_operations_own(tmp_path: Path, field: str) -> None:
+    """A30: a header of that name never reaches the tool; a query parameter of it does not change what is sent, and a
+    GET that is marked as a write is parked like one."""
+    document = copy.deepcopy(DOCUMENT)
+    place = "query" if field == "_method" else "header"
+    document["paths"]["/things/{id}"]["get"]["parameters"].append(
+        {"name": field, "in": place, "schema": {"type": "string"}}
+    )
+    more = "    operations:\n      listThings: {effect: write}\n"
+    async with (
+        RawUpstream([answer({"id": "7"})]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url, more, document=document)) as toolset,
+    ):
+        assert prepared_call(await prepare(toolset, "listThings", {})).effect == "write"
+        result = await run(toolset, "getThing", id="7", **{field: "DELETE"})
+    methods = {received.method for received in upstream.requests}
+    assert (result.error, methods) == (("invalid_arguments", set()) if place == "header" else (None, {"GET"}))
+
+
+@pytest.mark.parametrize("value", ["x?admin=1#f", "http://127.0.0.1:1/", "//evil", "a/b", "a@b:80"])
+async def test_a_path_value_is_one_encoded_segment_of_the_configured_origin(tmp_path: Path, value: str) -> None:
+    """A32: query, fragment, absolute and protocol-relative addresses as a value stay a value."""
+    async with (
+        RawUpstream([answer({"id": "7"})]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url)) as toolset,
+    ):
+        assert (await run(toolset, "getThing", id=value)).ok
+    (received,) = upstream.requests
+    path = received.target
+    assert path.startswith("/api/things/")
+    assert not set("/?#") & set(path.removeprefix("/api/things/"))
+    assert unquote(path.removeprefix("/api/things/")) == value
+    assert received.header("host") == upstream.url.removeprefix("http://")
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\x00b"])
+async def test_a_line_break_in_a_value_never_reaches_the_wire(tmp_path: Path, value: str) -> None:
+    """A36: in a path it is refused, in a query it is encoded; no header of the model's own arrives."""
+    async with (
+        RawUpstream([answer({"rows": [], "total": 0})]) as upstream,
+        outside(write_catalogue(tmp_path, upstream.url)) as toolset,
+    ):
+        assert refused(await prepare(toolset, "getThing", {"id": value})) == "invalid_arguments"
+        await run(toolset, "listThings", since=value)
+    assert len(upstream.requests) <= 1
+    for received in upstream.requests:
+        assert received.header("x-evil") is None
+        assert received.target.isprintable()

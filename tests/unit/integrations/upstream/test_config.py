@@ -96,6 +96,17 @@ def test_three_lines_are_enough(tmp_path: Path) -> None:
     assert settings.needs_credential
 
 
+def test_certificates_stand_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tls` files are relative to upstreams.yaml as documents are, wherever the process starts; a whole path stays."""
+    (tmp_path / "etc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    lines = "tls: {ca_file: certs/ca.pem, client_cert: /whole/own.pem}"
+    text = f"upstreams: {{a: {{document: d, base_url: 'https://h', {lines}}}}}"
+    (tmp_path / "etc" / "upstreams.yaml").write_text(text, encoding="utf-8")
+    tls = load_file(Path("etc/upstreams.yaml"), {}).settings.upstreams["a"].tls
+    assert (tls.ca_file, tls.client_cert, tls.client_key) == ("etc/certs/ca.pem", "/whole/own.pem", None)
+
+
 def test_auth_none_needs_no_credential(tmp_path: Path) -> None:
     """`auth: none` sends no credential, and neither does a fixed key."""
     assert not only(tmp_path, "    auth: none\n").needs_credential

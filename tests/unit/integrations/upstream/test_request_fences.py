@@ -81,7 +81,7 @@ def test_path_values_that_climb_or_break_are_refused(value: Any) -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\x00b", " a"])
 def test_header_values_that_break_out_are_refused(value: str) -> None:
-    """RFC 9110 §5.5."""
+    """A36: RFC 9110 §5.5."""
     with pytest.raises(RequestRefused):
         send(tool_of(parameters=[parameter("X-A", "header")]), {"X-A": value})
     with pytest.raises(RequestRefused):
