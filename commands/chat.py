@@ -37,7 +37,7 @@ _CODES = {
     "cancelled": _INTERRUPTED,
 }
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
-_PING_S = 240.0
+_PING_S, _CLOSE_S = 240.0, 2.0
 # Where nobody watches, a lost connection is tried so often (about a minute).
 PIPE_TRIES = 7
 _MAX_FRAME_BYTES = 1 << 20
@@ -58,9 +58,13 @@ class Wish:
 
 def address(url: str, user: str) -> str:
     """The socket's address of a gateway's URL (ws, wss, http or https, with or without a path). Raises `ValueError`."""
-    parts = urlsplit(url if "://" in url else f"ws://{url}")
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    if scheme not in ("ws", "wss") or not parts.hostname:
+    try:
+        parts = urlsplit(url if "://" in url else f"ws://{url}")
+        known = parts.hostname is not None and (parts.port is None or parts.port > 0)
+    except ValueError:  # brackets, or a port that is none
+        known = False
+    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme) if known else ""
+    if scheme not in ("ws", "wss"):
         raise ValueError(f"{url!r} is no address of a gateway; one is ws://localhost:8001")
     return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/ws/chat/{quote(user, safe='')}"
 
@@ -109,6 +113,9 @@ class _Chat:
                 task.result()  # a defect is shown
         finally:
             self._view.stop()
+            self._leave.set()
+            if self._socket is not None:  # with 1000: a task that is cancelled would close with 1011
+                await self._socket.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -119,7 +126,9 @@ class _Chat:
         tries, known = 0, False
         while True:
             try:
-                async with connect(self._where, proxy=None, max_size=_MAX_FRAME_BYTES) as socket:
+                async with connect(
+                    self._where, proxy=None, max_size=_MAX_FRAME_BYTES, close_timeout=_CLOSE_S
+                ) as socket:
                     self._socket = socket
                     gone = await self._follow(socket, again=known)
                     reached = self._session.ready
@@ -129,6 +138,8 @@ class _Chat:
                     self._say("chat.unreachable", url=self._wish.url, reason=gone.why)
                     self._code = UNREACHABLE
                     return
+            if self._leave.is_set():
+                return
             self._socket, self._session.ready = None, False
             self._free.clear()
             self._view.stop()

@@ -96,7 +96,7 @@ class Session:
     """One resident's conversation over any number of connections. `new_id` names his messages."""
 
     def __init__(self, token: str | None, locale: Locale | None, new_id: Callable[[], str]) -> None:
-        self._token, self._locale, self._new_id = token, locale, new_id
+        self._login, self._locale, self._new_id = token, locale, new_id
         self._conversation_id: str | None = None
         self._epoch: str | None = None
         self._after: int | None = None
@@ -119,7 +119,7 @@ class Session:
         return _without_none(
             type="hello",
             v=1,
-            token=self._token,
+            token=self._login,
             conversation_id=self._conversation_id,
             epoch=self._epoch,
             after=self._after,
