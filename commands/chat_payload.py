@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich import box
@@ -18,6 +19,7 @@ from schemas.turn import Locale
 
 _BAR = 40
 _RIGHT = ("number", "money")
+_LONG_ID = re.compile(r"[0-9A-Za-z_-]{16,}")
 
 
 def rendered(payload: Table | Card | Chart, locale: Locale, width: int) -> RenderableType:
@@ -65,22 +67,27 @@ def _table(table: Table, locale: Locale, width: int) -> Group:
 
 
 def _fitting(table: Table, width: int) -> list[Column]:
-    """The columns that have room: those whose rows differ before those that say the same in every row, each in its
-    place."""
-    many = len(table.rows) > 1
-
-    def same(column: Column) -> bool:
-        return many and len({row[column.key].text for row in table.rows if column.key in row}) == 1
-
+    """The columns that have room, each in its place: those that say the same in every row, or nothing to a person (long
+    ids), only after the others."""
     kept: list[Column] = []
-    room = width
-    for column in sorted(table.columns, key=same):
-        texts = [one_line(column.label), *(one_line(row[column.key].text) for row in table.rows if column.key in row)]
-        room -= max(map(cell_len, texts)) + 2
-        if room < 0 and kept:
-            break
-        kept.append(column)
+    room = width - 2
+    for column in sorted(table.columns, key=lambda column: _says_little(column, table)):
+        room_for = (
+            max(map(cell_len, [one_line(column.label), *map(one_line, _texts(column, table))])) + 3
+        )  # its padding and border
+        if room_for <= room or not kept:
+            room -= room_for
+            kept.append(column)
     return [column for column in table.columns if column in kept]
+
+
+def _says_little(column: Column, table: Table) -> bool:
+    texts = _texts(column, table)
+    return (len(texts) > 1 and len(set(texts)) == 1) or all(_LONG_ID.fullmatch(said) for said in texts if said)
+
+
+def _texts(column: Column, table: Table) -> list[str]:
+    return [row[column.key].text if column.key in row else "" for row in table.rows]
 
 
 def _chart(chart: Chart, width: int) -> Group:

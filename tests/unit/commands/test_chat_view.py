@@ -81,9 +81,20 @@ def test_a_table_shows_labels_texts_and_how_many_there_are() -> None:
 
 def test_columns_without_room_are_named_and_those_that_say_the_same_go_first() -> None:
     """Nothing disappears in silence."""
-    shown = Screen(terminal=True, width=22).show(Shown(bills()))
+    shown = Screen(terminal=True, width=24).show(Shown(bills()))
     assert any(line.split() == ["ZD1", "1.00", "元"] for line in shown.splitlines())
     assert "另有 1 列：房屋" in shown
+
+
+def test_long_ids_make_room_for_what_people_read() -> None:
+    """They stand where there is room for all."""
+    columns = [Column("id", "编号", "text"), Column("state", "状态", "enum")]
+    rows = [{"id": Cell("2624710177416282464", None), "state": Cell(said, None)} for said in ("已缴", "未缴")]
+    table = Table("t", columns, rows, 2, 2)
+    assert "2624710177416282464" in Screen(terminal=True, width=40).show(Shown(table))
+    narrow = Screen(terminal=True, width=20).show(Shown(table))
+    assert "未缴" in narrow
+    assert "另有 1 列：编号" in narrow
 
 
 def test_a_card_and_a_chart_are_drawn() -> None:
