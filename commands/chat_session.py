@@ -100,7 +100,10 @@ class Session:
         self._conversation_id: str | None = None
         self._epoch: str | None = None
         self._after: int | None = None
+        self._seen: set[int] = set()  # of this epoch; what is sent again may be older than the newest
+        self._told: dict[str, int] = {}  # turns that a snapshot told, up to which entry
         self._turn_id: str | None = None
+        self._answering: str | None = None  # the turn of what is unanswered, once it is known
         self._unanswered: dict[str, Any] | None = None
         self._deciding: ApprovalCard | None = None
         self._cancelling = False
@@ -166,37 +169,51 @@ class Session:
         return Received(tuple(self._in_turn(frame, place)))
 
     def _is_new(self, place: _Place) -> bool:
-        """Whether an entry of the log was not seen yet."""
+        """Whether an entry of the log was neither seen nor told yet."""
         if place.conversation_id != self._conversation_id:  # another login began another conversation
-            self._conversation_id, self._after = place.conversation_id, None
-        if place.seq is not None:
-            if self._after is not None and place.seq <= self._after:
-                return False
-            self._after = place.seq
+            self._forget(place.conversation_id)
+        if place.seq is None:
+            return True
+        if place.seq in self._seen or place.seq <= self._told.get(place.turn_id or "", -1):
+            return False
+        self._seen.add(place.seq)
+        self._after = max(place.seq, self._after or 0)
         return True
+
+    def _forget(self, conversation_id: str | None) -> None:
+        self._conversation_id, self._after = conversation_id, None
+        self._seen.clear()
+        self._told.clear()
 
     def _ready(self, frame: Ready) -> Received:
         self.ready = True
-        self._conversation_id, self._epoch, self._turn_id = frame.conversation_id, frame.epoch, frame.turn_id
-        self._snapshot_due = not frame.recovered
-        if self._snapshot_due:
-            self._after = None
-        elif self._after is None:
-            self._after = frame.seq if frame.turn_id is None else None
-        unanswered = (self._unanswered,) if self._unanswered is not None else ()
-        return Received(tuple(self._waits(frame.approvals)), unanswered)
+        if (frame.conversation_id, frame.epoch) != (self._conversation_id, self._epoch):
+            self._forget(frame.conversation_id)
+            self._epoch = frame.epoch
+        self._turn_id, self._snapshot_due = frame.turn_id, not frame.recovered
+        if self._after is None:
+            self._after = frame.seq
+        return Received(tuple(self._waits(frame.approvals)), () if self._snapshot_due else self._again())
+
+    def _again(self) -> tuple[dict[str, Any], ...]:
+        return (self._unanswered,) if self._unanswered is not None else ()
 
     def _snapshot(self, frame: Snapshot) -> Received:
+        """The one after `ready` stands for the conversation; any other for what was sent again, whose entries are
+        gone."""
         due, self._snapshot_due = self._snapshot_due, False
         self._after = frame.seq
-        self._turn_id = frame.turn_id if frame.outcome is None else None
+        ended = frame.outcome is not None
+        self._turn_id = None if ended else frame.turn_id
+        ours = not due or (self._answering is not None and frame.turn_id == self._answering)
         events: list[Event] = []
-        if frame.content and (self._turn_id is not None or not due):
-            events.append(Replaced(frame.content))
+        if frame.turn_id is not None and (ours or not ended):
+            self._told[frame.turn_id] = frame.seq or 0
+            events += [Replaced(frame.content)] if frame.content else []
         events += self._waits(frame.approvals)
-        if frame.outcome is not None and not due:  # the turn of what was sent again, whose entries are gone
-            events += [BubbleClosed(), self._end(frame.outcome)]
-        return Received(tuple(events))
+        if frame.outcome is not None and ours:
+            events += [BubbleClosed(), self._end(frame.turn_id, frame.outcome)]
+        return Received(tuple(events), self._again() if due else ())
 
     def _waits(self, cards: list[ApprovalCard]) -> list[Event]:
         """The newest write that waits, if it was not shown yet."""
@@ -208,7 +225,8 @@ class Session:
 
     def _refused(self, frame: _Error) -> Received:
         if not self.ready and frame.code == "not_found" and self._conversation_id is not None:
-            self._conversation_id = self._epoch = self._after = None  # it is gone: a new one
+            self._epoch = None
+            self._forget(None)  # it is gone: a new one
             return Received((), (self.hello(),))
         if self._cancelling:  # there was nothing left to stop
             self._cancelling = False
@@ -216,22 +234,24 @@ class Session:
         if self.ready and self._deciding is not None and (frame.retryable or frame.code == "login_required"):
             self.approval = self._deciding
         if self.ready:  # else it was the hello that was refused, and what is unanswered is still to be sent
-            self._deciding = self._unanswered = None
+            self._deciding = self._unanswered = self._answering = None
         return Received((Refused(frame.code, frame.content, frame.retryable),))
 
     def _in_turn(self, frame: Any, place: _Place) -> list[Event]:
         self._turn_id = place.turn_id
+        if self._unanswered is not None and self._answering is None and _opens(frame):
+            self._answering = place.turn_id
         match frame:
             case Chunk(content=content, is_final=final):
                 return [*([Words(content)] if content else []), *([BubbleClosed()] if final else [])]
             case _Status(status="completed", data=data):
-                return [self._end(data.outcome)]
+                return [self._end(place.turn_id, data.outcome)]
             case _Status(status="tool_completed", data=data):
                 return [ToolEnded(data.message, data.duration_ms)]
             case _Status(data=data):
                 return [Working(data.message)]
             case _Error(content=content, code=code):
-                return [self._end(code, content)]
+                return [self._end(place.turn_id, code, content)]
             case ApprovalFrame():
                 shown = ("approval_id", "tool", "summary", "arguments", "expires_at")
                 return self._waits([ApprovalCard(**{name: getattr(frame, name) for name in shown})])
@@ -239,10 +259,15 @@ class Session:
                 return _shown(kind, payload)
         return []
 
-    def _end(self, outcome: str, sentence: str = "") -> Ended:
-        self._turn_id = self._unanswered = self._deciding = None
-        self._cancelling = False
+    def _end(self, turn_id: str | None, outcome: str, sentence: str = "") -> Ended:
+        self._turn_id, self._cancelling = None, False
+        if self._answering in (None, turn_id):  # else it was the turn of another tab
+            self._answering = self._unanswered = self._deciding = None
         return Ended(outcome, sentence)
+
+
+def _opens(frame: Any) -> bool:
+    return isinstance(frame, _Status) and frame.status == "thinking"
 
 
 def comes_back(code: int) -> bool:

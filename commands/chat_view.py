@@ -67,6 +67,8 @@ class View:
             case Words(words):
                 self._say(words)
             case Replaced(words):
+                if self._bubble and not self._rich:  # what stands in a pipe stays
+                    self._write("\n")
                 self._bubble = ""
                 self._say(words)
             case BubbleClosed():

@@ -163,16 +163,70 @@ def test_where_entries_are_gone_the_snapshot_takes_their_place() -> None:
 
 
 def test_a_question_that_was_answered_meanwhile_is_told_by_its_snapshot() -> None:
-    """The first one stands for the conversation, the second for the question that was sent again."""
+    """That of the conversation, where it is of the question's own turn; nothing is sent again."""
     one = begun()
     one.say("a")
     status(one, 1, "thinking")
     one.hello()
-    ready(one, recovered=False, seq=9)
-    assert snapshot(one, 9, "您有四笔", turn_id="t1", outcome="success").events == ()
+    assert ready(one, recovered=False, seq=9).frames == ()
+    told = snapshot(one, 9, "您有四笔", turn_id="t1", outcome="success")
+    assert told == Received((Replaced("您有四笔"), BubbleClosed(), Ended("success")))
+    assert not one.busy
+
+
+def test_a_question_whose_turn_is_not_known_is_sent_again_after_the_snapshot() -> None:
+    """That stands for the conversation; the next one for the question."""
+    one = begun()
+    question = one.say("a")
+    one.hello()
+    assert ready(one, recovered=False, seq=9).frames == ()
+    assert snapshot(one, 9, "早上好", turn_id="t0", outcome="success") == Received((), (question,))
     assert one.busy
     events = snapshot(one, 9, "您有四笔", turn_id="t1", outcome="success").events
     assert events == (Replaced("您有四笔"), BubbleClosed(), Ended("success"))
+    assert not one.busy
+
+
+def test_entries_that_come_once_more_are_shown_if_they_were_not_seen() -> None:
+    """The turn of a question that was sent again, older than the newest entry; the ones that were seen are not."""
+    one = begun()
+    one.say("a")
+    one.hello()
+    ready(one, recovered=False, seq=9, epoch="other")
+    snapshot(one, 9, "早上好", turn_id="t0", outcome="success")
+    assert status(one, 5, "thinking") == (Working("thinking"),)
+    assert turn(one, 6, "chunk", content="您有", is_final=False) == (Words("您有"),)
+    assert turn(one, 6, "chunk", content="您有", is_final=False) == ()
+    assert turn(one, 7, "chunk", content="", is_final=True) == (BubbleClosed(),)
+    assert completed(one, 8) == (Ended("success"),)
+    assert not one.busy
+    assert one.hello()["after"] == 9
+
+
+def test_what_a_snapshot_told_is_not_shown_again() -> None:
+    """The running turn's entries up to it, when the question is sent again."""
+    one = begun()
+    one.say("a")
+    one.hello()
+    ready(one, recovered=False, seq=3, epoch="other", turn_id="t1")
+    assert snapshot(one, 3, "您有四", turn_id="t1").events == (Replaced("您有四"),)
+    assert turn(one, 2, "chunk", content="您有四", is_final=False) == ()
+    assert turn(one, 4, "chunk", content="笔", is_final=False) == (Words("笔"),)
+    turn(one, 5, "chunk", content="", is_final=True)
+    completed(one, 6)
+    assert not one.busy
+
+
+def test_the_end_of_another_tabs_turn_does_not_answer_the_question() -> None:
+    """The client waits for its own."""
+    one = begun()
+    one.say("a")
+    status(one, 1, "thinking", "t1")
+    one.hello()
+    ready(one, seq=5)
+    completed(one, 2, turn_id="other")
+    assert one.busy
+    completed(one, 3, turn_id="t1")
     assert not one.busy
 
 
