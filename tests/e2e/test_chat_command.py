@@ -9,7 +9,7 @@ import os
 import pty
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.estate_data import rows
 from tests.support.played_gateway import CARD, PlayedGateway, Player
-from tests.support.steward import ROOT, Steward
+from tests.support.steward import ROOT, Steward, start_steward
 
 _PATIENCE_S = 60
 
@@ -83,6 +84,13 @@ class Terminal:
         """Wait until these words stand on the terminal."""
         async with asyncio.timeout(_PATIENCE_S):
             while words not in self.text:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def prompts(self, count: int) -> None:
+        """Wait until the client has asked for a line so many times."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while self.text.count("您>") < count:
                 self._changed.clear()
                 await self._changed.wait()
 
@@ -361,3 +369,48 @@ async def test_a_real_gateway_answers_in_a_pipe(steward: Steward, tmp_path: Path
     assert "账单" in done.out
     assert done.err == ""
     assert token not in done.out
+
+
+async def test_a_real_gateway_shows_tables_and_files_a_confirmed_write(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Rows of the bill upstream with their labels; a repair that is in the database after the yes, and not before."""
+    with start() as steward:
+
+        def orders() -> int:
+            return len(rows(steward.database, "SELECT no FROM repairs"))
+
+        before = orders()
+        words = ("--token", "your-token-here", "--url", steward.http)
+        async with on_terminal(tmp_path, *words) as terminal:
+            await terminal.shows("您>")
+            terminal.type("查询我的物业费账单")
+            await terminal.shows("应缴金额")
+            await terminal.shows(" 元")
+            await terminal.prompts(2)
+            terminal.type("我家客厅灯不亮了，帮我报修，明天下午来")
+            await terminal.shows("确认 / 取消>")
+            assert orders() == before
+            terminal.type("确认")
+            await terminal.prompts(3)
+            assert orders() == before + 1
+            assert rows(steward.database, "SELECT no FROM repairs ORDER BY no DESC")[0]["no"] in terminal.text
+            terminal.key(b"\x04")
+            assert await terminal.code() == 0
+
+
+async def test_a_real_gateway_that_restarts_is_found_again(tmp_path: Path) -> None:
+    """Close code 1012, a wait, hello again; the next question is answered."""
+    with start_steward(tmp_path / "first") as steward:
+        words = ("--token", "your-token-here", "--url", steward.http)
+        again = {"STEWARD_PORT": str(steward.port), "STEWARD_DEMO_PORT": str(steward.estate_ports[0])}
+        async with on_terminal(tmp_path, *words) as terminal:
+            await terminal.shows("您>")
+            steward.stop()
+            await terminal.shows("1012")
+            with start_steward(tmp_path / "second", **again):
+                await terminal.shows("已重新连接")
+                terminal.type("你好")
+                await terminal.prompts(2)
+                terminal.key(b"\x04")
+                assert await terminal.code() == 0
