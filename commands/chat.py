@@ -37,7 +37,7 @@ _CODES = {
     "cancelled": _INTERRUPTED,
 }
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
-_PING_S, _CLOSE_S = 240.0, 2.0
+_HELLO_S, _PING_S, _CLOSE_S = 15.0, 240.0, 2.0
 # Where nobody watches, a lost connection is tried so often (about a minute).
 PIPE_TRIES = 7
 _MAX_FRAME_BYTES = 1 << 20
@@ -157,16 +157,18 @@ class _Chat:
         pinging = asyncio.create_task(self._ping(socket))
         try:
             await socket.send(to_json(self._session.hello()))
-            while True:
-                message = await socket.recv()
-                if not isinstance(message, str):
-                    continue
-                was_ready = self._session.ready
-                refused = await self._received(socket, message)
-                if refused is not None and not self._session.ready:  # our hello
-                    return _Gone(refused.code, refused.retryable)
-                if self._session.ready and not was_ready:
-                    self._begun(again=again)
+            async with asyncio.timeout(_HELLO_S) as patience:
+                while True:
+                    message = await socket.recv()
+                    if not isinstance(message, str):
+                        continue
+                    was_ready = self._session.ready
+                    refused = await self._received(socket, message)
+                    if refused is not None and not self._session.ready:  # our hello
+                        return _Gone(refused.code, refused.retryable)
+                    if self._session.ready and not was_ready:
+                        patience.reschedule(None)
+                        self._begun(again=again)
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd is not None else 1006
             return _Gone(str(code), comes_back(code))

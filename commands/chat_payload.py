@@ -59,7 +59,7 @@ def _table(table: Table, locale: Locale, width: int) -> Group:
     if table.total is None or table.shown < table.total:
         key = "chat.shown" if table.total is None else "chat.shown_of"
         notes.append(text(key, locale, shown=table.shown, total=table.total))
-    hidden = [one_line(column.label) for column in table.columns if column not in columns]
+    hidden = [_told(column, table) for column in table.columns if column not in columns]
     if hidden:
         labels = ("、" if locale == "zh" else ", ").join(hidden)
         notes.append(text("chat.hidden", locale, count=len(hidden), labels=labels))
@@ -82,8 +82,18 @@ def _fitting(table: Table, width: int) -> list[Column]:
 
 
 def _says_little(column: Column, table: Table) -> bool:
+    return _same(column, table) or all(_LONG_ID.fullmatch(said) for said in _texts(column, table) if said)
+
+
+def _same(column: Column, table: Table) -> bool:
     texts = _texts(column, table)
-    return (len(texts) > 1 and len(set(texts)) == 1) or all(_LONG_ID.fullmatch(said) for said in texts if said)
+    return len(texts) > 1 and len(set(texts)) == 1
+
+
+def _told(column: Column, table: Table) -> str:
+    """A column that has no room: what it says, if that is the same in every row."""
+    label = one_line(column.label)
+    return f"{label} {one_line(_texts(column, table)[0])}" if _same(column, table) else label
 
 
 def _texts(column: Column, table: Table) -> list[str]:

@@ -63,7 +63,8 @@ class View:
             case Working(message):
                 self._work(message)
             case ToolEnded(message, duration_ms):
-                self._note(f"{message} ({duration_ms / 1000:.1f} s)")
+                took = f"{duration_ms} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"
+                self._note(f"{message} ({took})")
             case Words(words):
                 self._say(words)
             case Replaced(words):
@@ -157,7 +158,8 @@ class _Answer:
     """Markdown of the server's. Characters are made plain behind the reading: Markdown can write any as `&#x202e;`."""
 
     def __init__(self, words: str) -> None:
-        self._markdown = Markdown(plain_lines(words), hyperlinks=False)
+        # two blanks: in a chat a line that ends is a line that ends
+        self._markdown = Markdown(plain_lines(words).replace("\n", "  \n"), hyperlinks=False)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for segment in console.render(self._markdown, options):

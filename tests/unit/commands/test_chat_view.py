@@ -83,7 +83,7 @@ def test_columns_without_room_are_named_and_those_that_say_the_same_go_first() -
     """Nothing disappears in silence."""
     shown = Screen(terminal=True, width=24).show(Shown(bills()))
     assert any(line.split() == ["ZD1", "1.00", "元"] for line in shown.splitlines())
-    assert "另有 1 列：房屋" in shown
+    assert "另有 1 列：房屋 3-501" in shown
 
 
 def test_long_ids_make_room_for_what_people_read() -> None:
@@ -122,6 +122,13 @@ def test_an_answer_is_rendered_once_it_is_whole() -> None:
     )
     assert "查询：已完成 (1.2 s)" in shown
     assert shown.rstrip().splitlines()[-1].strip() == "您有 四笔 账单。"
+
+
+def test_lines_of_an_answer_stay_lines() -> None:
+    """Single breaks too; blocks of Markdown are blocks."""
+    shown = Screen(terminal=True).show(Words("账单：\n• 一\n• 二\n\n- 三\n- 四\n\n```\na\nb\n```"), BubbleClosed())
+    lines = [line.strip() for line in shown.splitlines() if line.strip()]
+    assert lines[-7:] == ["账单：", "• 一", "• 二", "• 三", "• 四", "a", "b"]
 
 
 def test_a_write_that_waits_is_a_card() -> None:
