@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.breaking_line import BreakingLine
 from tests.support.estate_data import rows
 from tests.support.played_gateway import CARD, PlayedGateway, Player
 from tests.support.steward import ROOT, Steward, start_steward
@@ -397,6 +398,17 @@ async def test_a_real_gateway_shows_tables_and_files_a_confirmed_write(
             assert rows(steward.database, "SELECT no FROM repairs ORDER BY no DESC")[0]["no"] in terminal.text
             terminal.key(b"\x04")
             assert await terminal.code() == 0
+
+
+async def test_a_real_gateway_answers_whole_through_a_line_that_breaks(steward: Steward, tmp_path: Path) -> None:
+    """Dropped five times, in a handshake too: word for word the undisturbed answer."""
+    words = ("--token", "your-token-here", "--user", "user123")
+    undisturbed = await piped(tmp_path, "查询我的物业费账单\n", *words, "--url", steward.http)
+    assert undisturbed.code == 0
+    async with BreakingLine(steward.port, [900, 1500, 60, 2300, 777]) as line:
+        done = await piped(tmp_path, "查询我的物业费账单\n", *words, "--url", f"ws://127.0.0.1:{line.port}")
+    assert line.broken == 5
+    assert (done.code, done.out) == (0, undisturbed.out), done.err
 
 
 async def test_a_real_gateway_that_restarts_is_found_again(tmp_path: Path) -> None:
