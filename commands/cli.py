@@ -11,13 +11,14 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 
-from commands import call, check, estate, request, tools
+from commands import banner, call, chat, check, estate, request, tools
 from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.openapi.load import Limits
 from integrations.upstream.config_schema import schema_text
 from schemas.errors import ArgumentsInvalid, ConfigurationError, RequestRefused, StewardError
 from schemas.settings import Settings
+from schemas.turn import Locale
 
 _AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
 
@@ -86,6 +87,36 @@ def build_cli(
         except ValueError as error:
             _stop(error, 2)
         raise typer.Exit(code)
+
+    @cli.command("chat")
+    def talk(
+        url: Annotated[str | None, typer.Option(help="the gateway [default: the one of these settings]")] = None,
+        user: Annotated[str, typer.Option(help="the resident, as the estate knows him")] = banner.DEMO_USER,
+        token: Annotated[
+            str | None, typer.Option(envvar="STEWARD_TOKEN", help="his token [default: the demo login, if it runs]")
+        ] = None,
+        locale: Annotated[Locale | None, typer.Option(help="zh or en")] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="print the frames as they come, one a line")] = False,
+    ) -> None:
+        """Talk to a running gateway: answers as they come, tables, approvals. Ctrl-C stops one, a lost connection is
+        resumed. Lines from a pipe are asked one by one. Exit codes: 0 answered, 1 refused or failed, 2 wrong usage,
+        3 not reached, 4 a login is needed, 5 a write waits for a yes, 130 stopped."""
+        settings = _settings(read_settings)
+        demo = token is None and url is None and settings.runs_estate
+        wish = chat.Wish(
+            url=url or f"ws://127.0.0.1:{settings.port}",
+            user=user,
+            token=banner.DEMO_TOKEN if demo else token,
+            locale=locale,
+            demo=demo,
+            as_json=as_json,
+            tries=None if sys.stdin.isatty() else chat.PIPE_TRIES,
+        )
+        try:
+            chat.address(wish.url, wish.user)
+        except ValueError as error:
+            _stop(error, 2)
+        raise typer.Exit(chat.chat(wish, settings.locale))
 
     document_commands(cli, catalogue, lambda: document_limits(_settings(read_settings)))
     return cli

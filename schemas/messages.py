@@ -15,6 +15,27 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "status.tool_completed": ("{title}：已完成", "{title}: done"),
     "status.tool_failed": ("{title}：未成功", "{title}: not successful"),
     "status.completed": ("回答完成", "Done"),
+    # the terminal client
+    "chat.hint": (
+        "已连接 {url}，用户 {user}。Ctrl-C 停止回答，Ctrl-D 离开。",
+        "Connected to {url} as {user}. Ctrl-C stops an answer, Ctrl-D leaves.",
+    ),
+    "chat.demo": ("使用演示登录。", "The demo login is used."),
+    "chat.prompt": ("您>", "you>"),
+    "chat.prompt_approval": ("确认 / 取消>", "yes / cancel>"),
+    "chat.expires": (
+        "{time} 前有效。确认请回复“确认”，放弃请回复“取消”。",
+        'Valid until {time}. Reply "yes" or "cancel".',
+    ),
+    "chat.shown": ("显示 {shown} 条，可能还有更多", "{shown} shown; there may be more"),
+    "chat.shown_of": ("显示 {shown} 条，共 {total} 条", "{shown} of {total} shown"),
+    "chat.hidden": ("另有 {count} 列：{labels}", "{count} more columns: {labels}"),
+    "chat.cancelling": ("正在停止……再按一次 Ctrl-C 离开", "Stopping... press Ctrl-C again to leave"),
+    "chat.cancelled": ("（已停止）", "(stopped)"),
+    "chat.lost": ("连接断开（{code}），{seconds} 秒后重连", "The connection was lost ({code}); again in {seconds} s"),
+    "chat.back": ("已重新连接", "Connected again"),
+    "chat.closed": ("连接已被关闭（{code}）", "The connection was closed ({code})"),
+    "chat.unreachable": ("无法连接 {url}：{reason}", "{url} cannot be reached: {reason}"),
     # client frames that are refused
     "frame.not_json": ("消息不是有效的 JSON：{detail}", "The message is not valid JSON: {detail}"),
     "frame.not_object": (
