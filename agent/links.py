@@ -322,6 +322,8 @@ class LinkFilter:
         last, first = self._last, text[0]
         if last == "]" and (first == "(" or (first == ":" and self._may_define)):
             return True
+        if last == "!" and first == "[":  # a step ended between them: an image's whose link would be kept
+            return True
         if last == "<" and (_is_latin(first) or first in "/!?"):
             return True
         if self._cut and last and _touch(last, first):

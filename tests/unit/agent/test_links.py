@@ -195,6 +195,7 @@ def test_how_a_text_is_cut_makes_no_difference(text: str, data: st.DataObject) -
 
 @settings(max_examples=1500, deadline=None)
 @given(TEXTS, TEXTS)
+@example("!", "[a](https://estate.example/b)")
 def test_an_answer_that_goes_on_after_a_cut_is_judged_whole(first: str, second: str) -> None:
     """A step that its length ends may stop in the middle of an address; the next one goes on with it."""
     stream = LinkFilter(ALLOWED, REMOVED)
