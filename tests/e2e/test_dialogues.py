@@ -112,8 +112,8 @@ async def test_a_cancelled_repair_does_not_exist(steward: Steward, words: list[s
 
 
 async def test_frames_of_a_turn_follow_the_grammar(steward: Steward) -> None:
-    """thinking, any mix, one terminal; one final chunk, right before the terminal; seq grows, with gaps where a frame is
-    of a type that this client has not asked for."""
+    """thinking, any mix, one terminal; one final chunk, right before the terminal; seq grows, with gaps where a frame
+    is of a type that this client has not asked for."""
     async with talk(steward.ws) as resident:
         reply = await resident.ask("查询我的物业费账单")
     kinds = [frame.get("status") or frame["type"] for frame in reply.frames]
