@@ -115,19 +115,28 @@ async def test_forged_approvals_are_not_found(start: Start) -> None:
 
 
 async def test_another_residents_token_on_the_connection_reaches_nothing_of_the_first(start: Start) -> None:
-    """A14: approve, query and hello with a second resident's token: not his approval, another conversation, nothing of
-    the first's log; the first goes on afterwards where he was. The path is a label for both."""
-    async with house(start, STEWARD_UPSTREAMS="") as steward, talk(steward.ws) as resident:
-        ready = await resident.hello()
-        approval = await park(resident)
+    """A14: where the path names the resident, a second one's token in an `approve`, a query or a `hello` ends the
+    connection with 4501 and changes nothing; the first comes back and finds his write."""
+    async with house(start) as steward:
+        async with talk(steward.ws) as resident:
+            ready = await resident.hello()
+            approval = await park(resident)
+        named = {"conversation_id": ready["conversation_id"]}
         other = steward.login("user456")
-        await resident.send_frame(yes(approval, token=other))
-        refused = await resident.receive()
-        assert refused["code"] in ("not_found", "identity_mismatch")
+        for frame in (
+            yes(approval, token=other),
+            {"query": "确认", "token": other, **named},
+            {"type": "hello", "v": 1, "token": other, "epoch": ready["epoch"], "after": 0, **named},
+        ):
+            async with talk(steward.ws) as resident:
+                again = await resident.hello(**named)
+                await resident.until(type="snapshot")
+                await resident.send_frame(frame)
+                assert (await resident.receive())["code"] == "identity_mismatch"
+                await resident.socket.wait_closed()
+                assert resident.socket.close_code == 4501
+                assert again["approvals"][0]["approval_id"] == approval["approval_id"]
         assert filed(steward) == 0
-    async with talk(steward.ws, "user123") as resident:
-        again = await resident.hello(conversation_id=ready["conversation_id"]) if steward.process.poll() is None else {}
-    assert again == {} or again["approvals"][0]["approval_id"] == approval["approval_id"]
 
 
 async def test_a_yes_that_comes_too_late_is_approval_expired(start: Start) -> None:
@@ -209,8 +218,8 @@ async def test_a_refused_token_is_told_at_once(start: Start, frame: str) -> None
 
 
 async def test_a_token_that_ends_during_the_connection_wants_a_login_and_no_storm(start: Start) -> None:
-    """A15: the upstream's word counts, in a sentence with `login_required`; the write stays parked, and with a fresh token
-    both go on."""
+    """A15: the upstream's word counts, in a sentence with `login_required`; the write stays parked, and with a fresh
+    token both go on."""
     async with house(start) as steward, talk(steward.ws, "user123", None) as resident:
         resident.token = steward.login("user123")
         await resident.hello()

@@ -1,4 +1,4 @@
-"""Resume (rules 3 to 5 of the protocol): a lost connection ends nothing, and what was missed comes once and in order."""
+"""Resume (rules 3 to 5 of the protocol): a lost connection ends nothing; what was missed comes once, in order."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ async def test_a_turn_goes_on_without_its_connection_and_the_rest_comes_on_resum
 
 
 async def test_a_finished_turn_is_fetched_after_it_has_ended(steward: Steward) -> None:
-    """Rule 4: with `after` 0 the whole log comes, and the next answer follows without a gap; a client that asks from the
-    last entry gets nothing twice."""
+    """Rule 4: with `after` 0 the whole log comes, and the next answer follows without a gap; a client that asks from
+    the last entry gets nothing twice."""
     token = steward.login("user456")
     async with talk(steward.ws, "user456", token) as resident:
         ready = await resident.hello()
@@ -91,7 +91,7 @@ async def test_a_finished_turn_is_fetched_after_it_has_ended(steward: Steward) -
 
 @pytest.mark.parametrize("known", [{"epoch": "another", "after": 3}, {"after": 3}, {"after": 10**9}, {}])
 async def test_a_place_that_the_log_does_not_know_gets_one_snapshot(steward: Steward, known: dict[str, Any]) -> None:
-    """Another epoch, none, a number of the future, nothing at all: `recovered: false`, the last bubble, live from there."""
+    """Another epoch, none, a number of the future, nothing: `recovered: false`, the last bubble, live from there."""
     token = steward.login("user456")
     async with talk(steward.ws, "user456", token) as resident:
         ready = await resident.hello()

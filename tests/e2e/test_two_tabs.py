@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from tests.support.chat_server import ChatServer, scripted
 from tests.support.scripted_model import answer, environment
-from tests.support.talk import Reply, Talk, talk
+from tests.support.talk import Talk, talk
 
 Start = Callable[..., Any]
-RUNS = 100
+RUNS = 200
 
 
 async def test_both_tabs_see_the_same_entries_one_turn_at_a_time(start: Start) -> None:
@@ -52,8 +53,8 @@ async def test_both_tabs_see_the_same_entries_one_turn_at_a_time(start: Start) -
 
 @pytest.mark.parametrize("by", ["approve", "确认"])
 async def test_two_yeses_in_the_same_moment_are_one_write(start: Start, by: str) -> None:
-    """A18: in each of the runs both tabs confirm what was shown at once: one request for an order arrives, both tabs read
-    what came of it, and the second is told that it was decided already, with the same result."""
+    """A18: in each of the runs both tabs confirm what was shown at once: one request arrives, both read what
+    came of it, and the second is told that it was decided already, with the same result."""
     async with ChatServer(scripted(answer)) as server:
         with start(**environment(server)) as steward:
             token = steward.login("user123")
@@ -66,10 +67,10 @@ async def test_two_yeses_in_the_same_moment_are_one_write(start: Start, by: str)
                     await two.read_turn()
                     approval_id = next(frame["approval_id"] for frame in shown.frames if frame["type"] == "approval")
                     await asyncio.gather(*(_confirm(tab, by, approval_id, named) for tab in (one, two)))
-                    ends = await _ends(one, two)
+                    seen = await _until_both_are_answered((one, two))
                     arrived = [entry["operation"] for entry in steward.control("/demo/requests")]
                     assert arrived.count("createRepair") == 1, f"run {number}"
-                    _told_the_same(ends)
+                    _judge(seen, by)
 
 
 async def _confirm(tab: Talk, by: str, approval_id: str, named: dict[str, Any]) -> None:
@@ -79,14 +80,45 @@ async def _confirm(tab: Talk, by: str, approval_id: str, named: dict[str, Any]) 
         await tab.send("确认", **named)
 
 
-async def _ends(one: Talk, two: Talk) -> list[list[Reply]]:
-    """What each tab reads: two turns; or one turn, and for the later one the refusal of its frame."""
-    found = [[await one.read_turn(), await one.read_turn()], [await two.read_turn()]]
-    if not any("turn_id" not in reply.terminal for reply in found[0]):
-        found[1].append(await two.read_turn())
-    return found
+async def _until_both_are_answered(tabs: Sequence[Talk]) -> list[list[dict[str, Any]]]:
+    """The frames of each tab up to the answer to both yeses: two turns that both see, or one, and a refusal of
+    the later frame that its sender alone sees."""
+    seen: list[list[dict[str, Any]]] = [[] for _ in tabs]
+
+    async def read(tab: Talk, frames: list[dict[str, Any]]) -> None:
+        while True:
+            frames.append(await tab.receive())
+
+    def answered() -> bool:
+        turns = [{frame["turn_id"] for frame in frames if _ends_a_turn(frame)} for frames in seen]
+        refusals = sum(frame["type"] == "error" and "turn_id" not in frame for frames in seen for frame in frames)
+        return turns[0] == turns[1] and len(turns[0]) + refusals == 2
+
+    readers = [asyncio.create_task(read(tab, frames)) for tab, frames in zip(tabs, seen, strict=True)]
+    try:
+        async with asyncio.timeout(30):
+            while not answered():
+                await asyncio.sleep(0.005)
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+    return seen
 
 
-def _told_the_same(ends: list[list[Reply]]) -> None:
-    everything = "".join(reply.text + str(reply.terminal.get("content", "")) for reply in ends[0] + ends[1])
-    assert "已经" in everything, everything
+def _ends_a_turn(frame: dict[str, Any]) -> bool:
+    return "turn_id" in frame and (frame["type"] == "error" or frame.get("status") == "completed")
+
+
+def _judge(seen: list[list[dict[str, Any]]], by: str) -> None:
+    """One turn wrote; the other answer says that it was decided already, and what came of it."""
+    frames = [frame for tab in seen for frame in tab]
+    writers = {frame["turn_id"] for frame in frames if frame.get("status") == "tool_calling"}
+    assert len(writers) == 1
+    wrote = "".join(f["content"] for f in frames if f["type"] == "chunk" and f["turn_id"] in writers)
+    second = [frame for frame in frames if frame.get("turn_id") not in writers and frame.get("content")]
+    assert {frame["type"] for frame in second} == {"error" if by == "approve" else "chunk"}
+    assert by != "approve" or {frame["code"] for frame in second} == {"approval_used"}
+    found = re.search(r"已经处理过：(.+)", second[0]["content"], re.DOTALL)
+    assert found is not None, second
+    assert "已提交成功" in found[1] or found[1].split("：")[-1].strip() in wrote, (found[1], wrote)

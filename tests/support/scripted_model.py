@@ -17,8 +17,8 @@ def answer(request: Recorded) -> Reply:
     """The reply to one request."""
     if request.last["role"] == "tool":
         content = str(request.last["content"])
-        number = re.search(r"BX\d{8}-\d{4}", content)
-        return text_reply(f"报修单号是 {number[0]}。" if number else f"结果：{content[:80]}")
+        number = re.search(r"BX\d{8}-\d{4}", content) if '"ok": true' in content else None
+        return text_reply(f"报修单号是 {number[0]}。" if number else f"结果：{content[:400]}")
     word, _, rest = request.query.partition(" ")
     match word:
         case "报修":
