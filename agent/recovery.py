@@ -13,7 +13,7 @@ from agent.conversation import add_assistant
 from agent.grammar import Grammar
 from agent.ports import Toolset
 from agent.running import Outside
-from schemas.conversation import Approval, Conversation, TurnRecord
+from schemas.conversation import Approval, Conversation, TurnRecord, WriteOutcome
 from schemas.deadline import Deadline
 from schemas.errors import StoreUnavailable
 from schemas.messages import text
@@ -41,14 +41,15 @@ class Recovery:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def tell(self, conversation: Conversation, toolset: Toolset, locale: Locale) -> None:
-        """Write what was left into the conversation's log and history. Must not be called while a turn of it runs. A
+        """Write what was left into the conversation's log and history, once, and never beside a turn of this process. A
         store that does not answer is asked again when the owner comes back the next time."""
+        if conversation.recovered:
+            return
         lock = self._locks.setdefault(conversation.id, asyncio.Lock())
         try:
             async with lock:
-                left = await self._left(conversation.id)
-                if left is not None:
-                    await self._tell(conversation, left, toolset, locale)
+                if not conversation.recovered:
+                    await self._tell(conversation, toolset, locale)
         except StoreUnavailable as error:
             log.error("recovery_failed", conversation_id=conversation.id, reason=error.reason)
         finally:
@@ -61,22 +62,27 @@ class Recovery:
         turn = latest if latest is not None and not latest.outcome else None
         return _Left(turn, tuple(writes)) if turn is not None or writes else None
 
-    async def _tell(self, conversation: Conversation, left: _Left, toolset: Toolset, locale: Locale) -> None:
+    async def _tell(self, conversation: Conversation, toolset: Toolset, locale: Locale) -> None:
+        left = await self._left(conversation.id)
+        found = [(one, await self._look_up(one, toolset, locale)) for one in left.writes] if left is not None else []
+        if conversation.recovered:  # a turn has begun meanwhile: what the store showed may be that one
+            return
+        conversation.recovered = True  # from here to the terminal nothing is awaited: it is told once and in one piece
+        if left is None:
+            return
         turn_id = left.turn.id if left.turn is not None else self._outside.new_id()
-        sentences = []
-        for approval in left.writes:
-            result = await self._look_up(approval, toolset, locale)
-            words = self._words(approval, result, locale)
-            await self._outside.approvals.record(approval.id, "succeeded" if result.ok else "unknown", words)
-            log.warning("write_left_unknown", tool=approval.tool, approval_id=approval.id, found=result.ok)
-            sentences.append(words)
         grammar = Grammar(self._outside.log, conversation.id, turn_id, locale)
         grammar.open()
-        for sentence in sentences:
+        for approval, result in found:
+            sentence = self._words(approval, result, locale)
             grammar.write(TextDelta(("\n\n" if grammar.content else "") + sentence))
             add_assistant(conversation, sentence)
         grammar.write(TurnFailed("turn_interrupted"))
         log.warning("turn_left_unfinished", conversation_id=conversation.id, turn_id=turn_id)
+        for approval, result in found:
+            outcome: WriteOutcome = "succeeded" if result.ok else "unknown"
+            await self._outside.approvals.record(approval.id, outcome, self._words(approval, result, locale))
+            log.warning("write_left_unknown", tool=approval.tool, approval_id=approval.id, found=result.ok)
         await self._outside.turns.finish(turn_id, "turn_interrupted", grammar.content)
         await self._outside.conversations.save(conversation)
 

@@ -52,7 +52,8 @@ class Outside:
 class Asked:
     """What a client asked for: a query, or the answer to a parked write. It holds a toolset, never a token.
 
-    `waited`: it was sent while an earlier turn ran. `client_msg_id` is the client's own name for it.
+    `seen` is the conversation's newest entry when it was sent (None: when it is accepted): a yes is never one to what
+    was shown after that. `client_msg_id` is the client's own name for it.
     """
 
     conversation: Conversation
@@ -60,7 +61,7 @@ class Asked:
     locale: Locale
     caller: Caller
     toolset: Toolset
-    waited: bool = False
+    seen: int | None = None
     client_msg_id: str | None = None
     answer: Answer | None = None
 
@@ -71,6 +72,7 @@ class RunningTurn:
     def __init__(self, outside: Outside, asked: Asked, turn_id: str) -> None:
         self.asked, self.id = asked, turn_id
         self._outside = outside
+        self._seen = outside.log.last_seq(asked.conversation.id) if asked.seen is None else asked.seen
         self._grammar = Grammar(outside.log, asked.conversation.id, turn_id, asked.locale)
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -90,8 +92,8 @@ class RunningTurn:
     async def run(self) -> None:
         """To its terminal; never raises. A defect ends it with `internal` and a reference that the log knows; where
         this task is cancelled from outside, it ends as interrupted."""
-        self._grammar.open()
         turn = self._turn()
+        self._grammar.open()
         log.info("turn_started", caller=self.asked.caller.state, locale=self.asked.locale)
         end: TurnEnded | TurnFailed = TurnEnded("cancelled", turn.usage)
         if not self._stopped:
@@ -103,6 +105,8 @@ class RunningTurn:
             await self._keep(turn, end)
         except asyncio.CancelledError:
             _uncancel()  # the process ends while the store is slow: the terminal is written all the same
+        except Exception:  # a defect of the store's: the next turn must run all the same
+            log.exception("turn_not_saved")
         finally:
             self._grammar.write(end)
             log.info("turn_ended", outcome=_outcome(end), steps=turn.usage.steps, tool_calls=turn.usage.tool_calls)
@@ -166,7 +170,7 @@ class RunningTurn:
             new_id=outside.new_id,
             clock=outside.clock,
             zone=outside.zone,
-            waited=asked.waited,
+            waited=outside.log.last_seq(asked.conversation.id) != self._seen,
             answer=asked.answer,
             quota_used=outside.quota.used_up(asked.conversation.owner),
         )

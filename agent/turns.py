@@ -77,6 +77,7 @@ class TurnRunner:
         `client_msg_id` is the turn that it became then. Raises `FrameRefused` (`busy`, or `shutting_down` once the
         process ends)."""
         conversation = asked.conversation
+        conversation.recovered = True  # what runs from here on is of this process
         lane = self._lanes.get(conversation.id) or _Lane()
         for turn in lane.turns():
             if asked.client_msg_id is not None and turn.asked.client_msg_id == asked.client_msg_id:
@@ -96,7 +97,7 @@ class TurnRunner:
             self._leave(conversation.id, lane)
         if earlier is not None:
             return Admitted(earlier.id, earlier.conversation_id, again=True, earlier=earlier)
-        if self._refuses():
+        if self._refuses() and lane.task is None:
             await turn.interrupt()
             return Admitted(turn.id, conversation.id)
         lane.waiting.append(turn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -128,12 +129,24 @@ async def _run(turn: Turn, approval: Approval) -> AsyncIterator[TurnEvent]:
     elif prepared.digest != approval.digest:
         await turn.approvals.settle(approval.id, "superseded")
         events = _refuse(turn, "approval_changed")
-    elif not await turn.approvals.settle(approval.id, "approved"):
+    elif not await _approve(turn, approval):
         events = _refuse(turn, "approval_used", await turn.approvals.get(approval.id))
     else:
         events = _send(turn, approval, call, prepared)
     async for event in events:
         yield event
+
+
+async def _approve(turn: Turn, approval: Approval) -> bool:
+    """Whether the yes was the first answer. Where the turn is stopped while the store takes it, nothing is sent and so
+    it is recorded: a yes without an outcome would be a write that nobody knows of."""
+    won, stopped = await to_its_end(turn.approvals.settle(approval.id, "approved"))
+    if won and stopped:
+        turn.unsettled = text("approval.cancelled", turn.locale)
+        await _record(turn, approval, "failed", text("approval.was_cancelled", turn.locale))
+    if stopped:
+        raise asyncio.CancelledError
+    return won
 
 
 async def _send(turn: Turn, approval: Approval, call: ToolCall, prepared: PreparedCall) -> AsyncIterator[TurnEvent]:
@@ -151,7 +164,8 @@ async def _send(turn: Turn, approval: Approval, call: ToolCall, prepared: Prepar
         add_result(turn.conversation, call.id, result)
         words = _words(turn, prepared, result)
         log.info("write_run", tool=call.name, upstream=prepared.upstream, ok=result.ok, error=result.error)
-        await _record(turn, approval, result, words)
+        failed: WriteOutcome = "unknown" if result.error == "unknown_outcome" else "failed"
+        stopped |= await _record(turn, approval, "succeeded" if result.ok else failed, words)
     turn.unsettled = ""
     turn.results.append(result)
     duration_ms = round((time.monotonic() - started) * 1000)
@@ -174,13 +188,17 @@ def _words(turn: Turn, prepared: PreparedCall, result: ToolResult) -> str:
     return done if result.ok else str(result.content.get("message"))
 
 
-async def _record(turn: Turn, approval: Approval, result: ToolResult, words: str) -> None:
-    failed: WriteOutcome = "unknown" if result.error == "unknown_outcome" else "failed"
+async def _record(turn: Turn, approval: Approval, outcome: WriteOutcome, words: str) -> bool:
+    """Keep what came of a write, even where the turn is stopped meanwhile: whether it was."""
     try:
-        await turn.approvals.record(approval.id, "succeeded" if result.ok else failed, words)
+        _, stopped = await to_its_end(turn.approvals.record(approval.id, outcome, words))
     except StoreUnavailable as error:  # a process after this one will call it unknown, which is true of what it knows
-        log.error("write_not_recorded", tool=approval.tool, approval_id=approval.id, ok=result.ok, reason=error.reason)
+        log.error(
+            "write_not_recorded", tool=approval.tool, approval_id=approval.id, outcome=outcome, reason=error.reason
+        )
         turn.unsaved = True
+        return False
+    return stopped
 
 
 async def _ask_again(turn: Turn, approval: Approval, result: ToolResult) -> AsyncIterator[TurnEvent]:

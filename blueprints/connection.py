@@ -38,10 +38,16 @@ class Connection:
         self._wake = asyncio.Event()
         self._conversation_id = ""
         self._seq = 0
+        self._places: dict[str, tuple[str, int]] = {}  # epoch and last entry of conversations that were left
         self._leave: Callable[[], None] = _nothing
         self._close: tuple[int, str] | None = None
         self._gone = False
         self.whole = False
+
+    @property
+    def seq(self) -> int:
+        """The last entry of the followed conversation that was sent or is being sent."""
+        return self._seq
 
     def send(self, frame: Frame) -> None:
         """A frame outside any turn: an answer to this connection alone."""
@@ -54,25 +60,35 @@ class Connection:
         """From now on send the entries of this conversation later than `after` (its new ones where that is None), and
         of no other.
 
-        What the former conversation's log has by now was meant for this client and is still sent; nothing later is.
+        What the former conversation's log has by now was meant for this client and is still sent; nothing later is,
+        until a client with `hello` comes back to it: from there on, for it may not see a gap.
         With `after` a conversation that is followed already starts again from there.
         """
         if self._gone or (conversation_id == self._conversation_id and after is None):
             return
         self._leave()
-        if after is None:
+        if conversation_id != self._conversation_id and self._conversation_id:
             for entry in self._entries.after(self._conversation_id, self._seq):
                 self._put_entry(entry)
+            left = self._entries.epoch(self._conversation_id), self._entries.last_seq(self._conversation_id)
+            self._places[self._conversation_id] = left
+        if after is None:
             after = self._entries.last_seq(conversation_id)
+            if self.whole and conversation_id in self._places:
+                epoch, after = self._places[conversation_id]
+                if epoch != self._entries.epoch(conversation_id):
+                    self._lose_place()
+                    return
         self._conversation_id, self._seq = conversation_id, after
         self._leave = self._entries.follow(conversation_id, self._wake.set)
         self._wake.set()
 
     def replay(self, turn_id: str) -> bool:
         """Send once more what was sent already of this turn of the followed conversation. False where the log does not
-        begin with its beginning."""
-        kept = [entry for entry in self._entries.after(self._conversation_id, 0) if entry.turn_id == turn_id]
-        if not kept or not self._entries.reaches(self._conversation_id, kept[0].seq - 1):
+        surely have its beginning, which may be before the first entry that is kept."""
+        entries = self._entries.after(self._conversation_id, 0)
+        kept = [entry for entry in entries if entry.turn_id == turn_id]
+        if not kept or (kept[0] is entries[0] and kept[0].seq > 1):
             return False
         for entry in kept:
             if entry.seq <= self._seq:
@@ -117,12 +133,17 @@ class Connection:
             return ()
         if entries[0].seq != self._seq + 1:
             log.warning("log_overrun", conversation_id=self._conversation_id, missed=entries[0].seq - self._seq - 1)
-            if self.whole:  # it may not see a gap: it comes back and is told so
-                self._seq = entries[-1].seq
-                self.close(_RESUME_CLOSE, "resume: entries were missed")
+            if self.whole:
+                self._lose_place()
                 return ()
         self._seq = entries[-1].seq
         return [entry.text for entry in entries if self.whole or entry.known] or self._next()
+
+    def _lose_place(self) -> None:
+        """Entries were missed by a client that may not see a gap: it gets no other, comes back and is told so."""
+        self._leave()
+        self._gone, self._conversation_id = True, ""
+        self.close(_RESUME_CLOSE, "resume: entries were missed")
 
     def _put_entry(self, entry: Entry) -> None:
         if self.whole or entry.known:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from agent.cards import approval_card
+from agent.turns import Admitted
 from blueprints.connection import Connection
 from blueprints.gateway import Gateway
 from schemas.client_frames import VERSION, Hello
@@ -33,10 +34,14 @@ class _Standing:
 
 async def greet(gateway: Gateway, connection: Connection, conversation: Conversation, hello: Hello) -> None:
     """Answer `hello` and follow the conversation from where the client has it; else from now on, with a snapshot."""
-    cards = await _cards(gateway, conversation)
-    latest = await _latest(gateway, conversation)
-    # From here on nothing is awaited: what is said and what is followed are of one moment.
     entries = gateway.entries
+    for _ in range(20):  # again where the conversation went on while the store was being asked
+        before = entries.last_seq(conversation.id)
+        latest = await _latest(gateway, conversation)
+        cards = await _cards(gateway, conversation)
+        if entries.last_seq(conversation.id) == before:
+            break
+    # From here on nothing is awaited: what is said and what is followed are of one moment.
     epoch, last = entries.epoch(conversation.id), entries.last_seq(conversation.id)
     after = hello.after if hello.epoch == epoch else None
     if after is None and last == 0 and hello.epoch is None and latest is None:
@@ -63,26 +68,36 @@ async def greet(gateway: Gateway, connection: Connection, conversation: Conversa
         connection.send(_snapshot(conversation.id, standing, cards, last))
 
 
-def show_again(gateway: Gateway, connection: Connection, turn: TurnRecord, locale: Locale) -> None:
-    """What came of a turn whose entries the log has forgotten: a snapshot, or the tutorial's frames for a client that
-    knows only those."""
-    if connection.whole:
-        standing = _Standing(turn.id, turn.content, turn.outcome)
-        last = gateway.entries.last_seq(turn.conversation_id)
-        connection.send(_snapshot(turn.conversation_id, standing, [], last))
+def show_again(gateway: Gateway, connection: Connection, admitted: Admitted, locale: Locale) -> None:
+    """A turn whose beginning the log has forgotten: a snapshot, or the tutorial's frames for a client that knows only
+    those. Nothing of one that has not begun: all of it is still to come."""
+    running, earlier = gateway.turns.running(admitted.conversation_id), admitted.earlier
+    if running is not None and running.id == admitted.turn_id:
+        standing = _Standing(running.id, running.content, None)
+    elif earlier is not None and earlier.outcome:
+        standing = _Standing(earlier.id, earlier.content, earlier.outcome)
+    else:
         return
-    frames: list[Frame] = []
-    if turn.content:
-        frames += [Chunk(content=turn.content, is_final=False), Chunk(content="", is_final=True)]
-    outcome = next((one for one in OUTCOMES if one == turn.outcome), None)
+    if connection.whole:
+        connection.send(_snapshot(admitted.conversation_id, standing, [], connection.seq))
+        return
+    for frame in _told(standing, locale):
+        frame.conversation_id, frame.turn_id = admitted.conversation_id, admitted.turn_id
+        connection.send(frame)
+
+
+def _told(standing: _Standing, locale: Locale) -> list[Frame]:
+    """What stands in the bubble, and the end if there was one, in frames that the tutorial's client knows."""
+    frames: list[Frame] = [Chunk(content=standing.content, is_final=False)] if standing.content else []
+    if standing.outcome is None:
+        return frames
+    if frames:
+        frames.append(Chunk(content="", is_final=True))
+    outcome = next((one for one in OUTCOMES if one == standing.outcome), None)
     if outcome is not None:
         data = StatusData(message=text("status.completed", locale), outcome=outcome)
-        frames.append(Status(status="completed", data=data))
-    else:
-        frames.append(error_frame("turn_interrupted", text("error.turn_interrupted", locale)))
-    for frame in frames:
-        frame.conversation_id, frame.turn_id = turn.conversation_id, turn.id
-        connection.send(frame)
+        return [*frames, Status(status="completed", data=data)]
+    return [*frames, error_frame("turn_interrupted", text("error.turn_interrupted", locale))]
 
 
 def _snapshot(conversation_id: str, standing: _Standing, cards: list[ApprovalCard], seq: int) -> Snapshot:

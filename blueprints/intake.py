@@ -42,12 +42,13 @@ Frame = Query | Hello | Approve | Cancel | Feedback
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A frame with what it came with: the toolset of its token, its language, whether a turn ran when it was sent."""
+    """A frame with what it came with: the toolset of its token, its language, and the newest entry that its
+    conversation's log had when it was sent."""
 
     frame: Frame
     toolset: Toolset
     locale: Locale
-    waited: bool
+    seen: int
 
 
 class Intake:
@@ -78,11 +79,11 @@ class Intake:
         turns = sum(isinstance(job.frame, Query | Approve) for job in self._queue)
         if len(self._queue) >= _MAX_WAITING or (isinstance(frame, Query | Approve) and turns >= _MAX_TURNS):
             raise FrameRefused("busy", "frame.busy")
-        # said now, not when it is admitted: to ask who a token is may outlast the turn that runs
-        waited = bool(self._queue) or (
-            self._conversation is not None and self._gateway.turns.runs(self._conversation.id)
+        # noted now, not when it is admitted: to ask who a token is may outlast the turn that runs
+        place = (frame.conversation_id if isinstance(frame, Query) else None) or (
+            self._conversation.id if self._conversation is not None else ""
         )
-        self._queue.append(_Job(frame, self._toolset, self._locale, waited))
+        self._queue.append(_Job(frame, self._toolset, self._locale, self._gateway.entries.last_seq(place)))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
 
@@ -168,35 +169,32 @@ class Intake:
             raise FrameRefused("not_found", "frame.not_found", field="attachments")
         conversation = await self._conversation_of(frame.conversation_id, caller, job)
         self._connection.follow(conversation.id)
-        admitted = await self._gateway.turns.accept(
+        admitted = await self._accept(
             Asked(
                 conversation=conversation,
                 query=frame.query,
                 locale=job.locale,
                 caller=caller,
                 toolset=job.toolset,
-                waited=job.waited,
+                seen=job.seen,
                 client_msg_id=frame.client_msg_id,
             )
         )
         if admitted.again:
             await self._show_again(admitted, caller, job)
 
+    async def _accept(self, asked: Asked) -> Admitted:
+        """It becomes a turn even where the connection is lost meanwhile: half accepted, it would never have an end."""
+        return await asyncio.shield(self._gateway.turns.accept(asked))
+
     async def _show_again(self, admitted: Admitted, caller: Caller, job: _Job) -> None:
         """The turn that the query was before: its entries while the log has them, what came of it afterwards."""
         assert self._conversation is not None
         if admitted.conversation_id != self._conversation.id:
             await self._conversation_of(admitted.conversation_id, caller, job)
-            entries = self._gateway.entries.after(admitted.conversation_id, 0)
-            first = next((entry.seq for entry in entries if entry.turn_id == admitted.turn_id), None)
-            if first is not None and self._gateway.entries.reaches(admitted.conversation_id, first - 1):
-                self._connection.follow(admitted.conversation_id, first - 1)
-                return
             self._connection.follow(admitted.conversation_id)
-        elif self._connection.replay(admitted.turn_id):
-            return
-        if admitted.earlier is not None and admitted.earlier.outcome:
-            show_again(self._gateway, self._connection, admitted.earlier, job.locale)
+        if not self._connection.replay(admitted.turn_id):
+            show_again(self._gateway, self._connection, admitted, job.locale)
 
     async def _answer(self, frame: Approve, caller: Caller, job: _Job) -> None:
         """The resident's yes or no by the approval's id: only its owner's, only while it waits."""
@@ -213,14 +211,13 @@ class Intake:
             raise FrameRefused("approval_expired", "error.approval_expired", field="approval_id")
         self._connection.follow(conversation.id)
         word = text("approval.yes" if frame.approved else "approval.no", job.locale)
-        await self._gateway.turns.accept(
+        await self._accept(
             Asked(
                 conversation=conversation,
                 query=word,
                 locale=job.locale,
                 caller=caller,
                 toolset=job.toolset,
-                waited=job.waited,
                 answer=Answer(approval.id, frame.approved),
             )
         )
@@ -229,11 +226,10 @@ class Intake:
         """The conversation of an approval that is the caller's; None where it is not. One without an owner is that of
         the connection on which it was parked."""
         current = self._conversation
-        if approval.owner is not None and approval.owner not in (caller.owner, caller.provisional):
-            return None
         if current is not None and current.id == approval.conversation_id:
-            return current if current.owner == caller.owner else None
-        if approval.owner is None or caller.owner is None:
+            verdict = decide(current.owner, caller, same_credential=job.toolset == self._conversation_toolset)
+            return None if verdict == "new" else await self._conversation_of(None, caller, job)
+        if approval.owner is None or caller.owner is None or approval.owner not in (caller.owner, caller.provisional):
             return None
         try:
             return await self._conversation_of(approval.conversation_id, caller, job)
@@ -255,8 +251,7 @@ class Intake:
             named = await gateway.conversations.open(named_id, caller.owner) if caller.owner is not None else None
             if named is None:
                 raise FrameRefused("not_found", "frame.not_found", field="conversation_id")
-            if not gateway.turns.runs(named.id):
-                await gateway.recovery.tell(named, job.toolset, job.locale)
+            await asyncio.shield(gateway.recovery.tell(named, job.toolset, job.locale))
             current = named
         elif current is not None:
             verdict = decide(current.owner, caller, same_credential=job.toolset == self._conversation_toolset)

@@ -133,12 +133,20 @@ def _whole(member: Any) -> Any:
 
 def _parse(message: str) -> Any:
     try:
-        return json.loads(message, parse_constant=_refuse_constant)
+        return json.loads(message, parse_constant=_refuse_constant, object_pairs_hook=_once)
     except RecursionError:
         raise FrameRefused("bad_request", "frame.not_json", detail="nested too deeply") from None
     except ValueError as error:  # JSONDecodeError, NaN, an integer of thousands of digits
         detail = f"{error.msg} @ {error.pos}" if isinstance(error, json.JSONDecodeError) else str(error)[:80]
         raise FrameRefused("bad_request", "frame.not_json", detail=detail) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Which of two members counts is read differently by everybody: neither does (RFC 8259, section 4)."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member occurs twice")
+    return members
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -15,13 +15,15 @@ from schemas.tool import LabelledText
 class Conversation:
     """`id` is made by the server; `owner` is the subject it belongs to, or None while it belongs to its connection.
 
-    `saved` says how many of `messages` a store has by now; it is the store's own.
+    `saved` says how many of `messages` a store has by now; it is the store's own. `recovered`: what an earlier process
+    left of it was told, or turns of this one have begun.
     """
 
     id: str
     owner: str | None = None
     messages: list[Message] = field(default_factory=list)
     saved: int = 0
+    recovered: bool = False
 
 
 ApprovalState = Literal["pending", "approved", "cancelled", "expired", "superseded"]

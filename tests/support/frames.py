@@ -130,7 +130,9 @@ class Wire:
             self._snapshot(frame)
         elif "turn_id" in frame:
             self._require(self._snapshot_due != frame["conversation_id"], "a frame of a turn in place of the snapshot")
-            if not self._again(frame, text):
+            if "seq" not in frame:
+                self._require(self._named and self._hello is None, "an entry without its place")
+            elif not self._again(frame, text):
                 self._entry(frame)
         return frame
 

@@ -76,6 +76,21 @@ class Talk:
         await self.send(query, **more)
         return await self.read_turn()
 
+    async def hello(self, **fields: Any) -> dict[str, Any]:
+        """Say `hello` (`conversation_id`, `epoch`, `after`); the answer to it."""
+        frame = {"type": "hello", "v": 1, **fields}
+        if self.token is not None:
+            frame.setdefault("token", self.token)
+        await self.send_frame(frame)
+        return await self.receive()
+
+    async def until(self, **wanted: Any) -> list[dict[str, Any]]:
+        """The frames up to the first one with these fields."""
+        frames = [await self.receive()]
+        while any(frames[-1].get(name) != value for name, value in wanted.items()):
+            frames.append(await self.receive())
+        return frames
+
     async def read_turn(self) -> Reply:
         reply = Reply()
         while True:

@@ -221,7 +221,7 @@ async def test_a_waiting_yes_is_no_yes_to_what_the_running_turn_shows() -> None:
     """Query and 确认 sent in one breath: the write is parked and shown twice, and never sent."""
     house = House([ToolCall("call1", "order", "{}")])
     await house.accept("order")
-    await house.accept("确认", waited=True)
+    await house.accept("确认")
     await house.until(lambda: len(house.terminals()) == 2)
     assert [outcome for _, outcome in house.terminals()] == ["approval", "approval"]
     assert house.toolset.sent == []

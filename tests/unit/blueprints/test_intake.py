@@ -258,7 +258,7 @@ async def test_more_queries_than_may_wait_are_busy() -> None:
     desk = Desk([gate, "one"], ["two"])
     client = desk.connect()
     client.intake.put(Query(query="a", token="anna"))
-    await until(lambda: len(desk.model.requests) == 1)
+    await until(lambda: len(desk.model.requests) == 1 and not client.intake._queue)
     client.intake.put(Query(query="b"))
     await client.ask("one more question")
     assert client.codes == ["busy"]

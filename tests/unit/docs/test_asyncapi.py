@@ -52,8 +52,8 @@ PARTS: dict[str, type[msgspec.Struct]] = {
 # Which of the three fields that every server frame may have this one has: always, sometimes, never (rules 1 and 2).
 ENVELOPE = {"conversation_id", "turn_id", "seq"}
 ALWAYS = {
-    "chunk": ENVELOPE,
-    "status": ENVELOPE,
+    "chunk": ENVELOPE - {"seq"},
+    "status": ENVELOPE - {"seq"},
     "approval": ENVELOPE,
     "data": ENVELOPE,
     "ready": {"conversation_id", "seq"},
