@@ -1,57 +1,157 @@
-"""Conversations and parked writes in memory: they live as long as the process. One event loop, so no locks."""
+"""Conversations, turns and parked writes in memory: they live as long as the process. One event loop, so no locks."""
 
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from weakref import WeakValueDictionary
 
-from schemas.conversation import Approval, ApprovalState, Conversation
+from schemas.conversation import (
+    Approval,
+    ApprovalState,
+    Conversation,
+    ConversationSummary,
+    TurnRecord,
+    WriteOutcome,
+)
 
 
 class MemoryConversations:
-    """At most `max_conversations`; the longest unused goes first. `new_id` makes ids of at least 128 bit."""
+    """At most `max_conversations` that have an owner; the longest unused goes first. One without an owner lives as long
+    as somebody holds it. `new_id` makes ids of at least 128 bit."""
 
     def __init__(self, new_id: Callable[[], str], max_conversations: int) -> None:
         self._new_id, self._max = new_id, max_conversations
-        self._by_id: OrderedDict[str, Conversation] = OrderedDict()
+        self._live: WeakValueDictionary[str, Conversation] = WeakValueDictionary()
+        self._kept: OrderedDict[str, Conversation] = OrderedDict()
+        self._times: dict[str, tuple[datetime, datetime]] = {}
 
     def create(self, owner: str | None) -> Conversation:
         conversation = Conversation(self._new_id(), owner)
-        self._by_id[conversation.id] = conversation
-        while len(self._by_id) > self._max:
-            self._by_id.popitem(last=False)
+        self._live[conversation.id] = conversation
         return conversation
 
-    def get(self, conversation_id: str) -> Conversation | None:
-        conversation = self._by_id.get(conversation_id)
-        if conversation is not None:
-            self._by_id.move_to_end(conversation_id)
-        return conversation
+    async def open(self, conversation_id: str, owner: str) -> Conversation | None:
+        conversation = self._live.get(conversation_id)
+        return conversation if conversation is not None and conversation.owner == owner else None
+
+    async def save(self, conversation: Conversation) -> None:
+        if conversation.owner is None:
+            return
+        now = datetime.now(UTC)
+        self._times[conversation.id] = (self._times.get(conversation.id, (now, now))[0], now)
+        self._kept[conversation.id] = conversation
+        self._kept.move_to_end(conversation.id)
+        conversation.saved = len(conversation.messages)
+        while len(self._kept) > self._max:
+            gone, _ = self._kept.popitem(last=False)
+            self._times.pop(gone, None)
+
+    async def delete(self, conversation_id: str, owner: str) -> bool:
+        conversation = self._kept.get(conversation_id)
+        if conversation is None or conversation.owner != owner:
+            return False
+        del self._kept[conversation_id]
+        self._live.pop(conversation_id, None)
+        self._times.pop(conversation_id, None)
+        return True
+
+    async def of(self, owner: str, limit: int) -> Sequence[ConversationSummary]:
+        own = [one for one in reversed(self._kept.values()) if one.owner == owner][:limit]
+        return [ConversationSummary(one.id, _title(one), *self._times[one.id]) for one in own]
+
+
+def _title(conversation: Conversation) -> str:
+    first = next((m["content"] for m in conversation.messages if m["role"] == "user"), "")
+    return str(first)[:80]
+
+
+class MemoryTurns:
+    """At most `max_turns`; a client's name for a query counts for `window_s`."""
+
+    def __init__(self, max_turns: int, window_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max, self._window_s, self._clock = max_turns, window_s, clock
+        self._by_id: OrderedDict[str, TurnRecord] = OrderedDict()
+        self._by_name: dict[tuple[str, str], tuple[str, float]] = {}
+        self._latest: dict[str, str] = {}
+
+    async def claim(self, turn: TurnRecord) -> TurnRecord | None:
+        if turn.client_msg_id is not None:
+            name = (turn.owner or turn.conversation_id, turn.client_msg_id)
+            earlier, at = self._by_name.get(name, ("", 0.0))
+            if earlier in self._by_id and self._clock() - at <= self._window_s:
+                return self._by_id[earlier]
+            self._by_name[name] = (turn.id, self._clock())
+        self._by_id[turn.id] = turn
+        self._latest[turn.conversation_id] = turn.id
+        while len(self._by_id) > self._max:
+            _, gone = self._by_id.popitem(last=False)
+            self._by_name.pop((gone.owner or gone.conversation_id, gone.client_msg_id or ""), None)
+            if self._latest.get(gone.conversation_id) == gone.id:
+                del self._latest[gone.conversation_id]
+        return None
+
+    async def finish(self, turn_id: str, outcome: str, content: str) -> None:
+        turn = self._by_id.get(turn_id)
+        if turn is not None:
+            self._by_id[turn_id] = dataclasses.replace(turn, outcome=outcome, content=content)
+
+    async def latest(self, conversation_id: str) -> TurnRecord | None:
+        return self._by_id.get(self._latest.get(conversation_id, ""))
+
+    async def rate(self, turn_id: str, owner: str | None, score: int, comment: str) -> bool:
+        turn = self._by_id.get(turn_id)
+        return turn is not None and turn.owner == owner
 
 
 class MemoryApprovals:
-    """The last approval of each conversation; at most `max_conversations` of them."""
+    """The newest `max_approvals`."""
 
-    def __init__(self, max_conversations: int) -> None:
-        self._max = max_conversations
-        self._by_conversation: OrderedDict[str, Approval] = OrderedDict()
+    def __init__(self, max_approvals: int) -> None:
+        self._max = max_approvals
+        self._by_id: OrderedDict[str, Approval] = OrderedDict()
+        self._latest: dict[str, str] = {}
 
-    def park(self, approval: Approval) -> None:
-        self._by_conversation.pop(approval.conversation_id, None)
-        self._by_conversation[approval.conversation_id] = approval
-        while len(self._by_conversation) > self._max:
-            self._by_conversation.popitem(last=False)
+    async def park(self, approval: Approval) -> None:
+        waiting = await self.pending(approval.conversation_id)
+        if waiting is not None:
+            self._by_id[waiting.id] = dataclasses.replace(waiting, state="superseded")
+        self._by_id[approval.id] = approval
+        self._latest[approval.conversation_id] = approval.id
+        while len(self._by_id) > self._max:
+            self._by_id.popitem(last=False)
 
-    def pending(self, conversation_id: str, owner: str | None) -> Approval | None:
-        approval = self._by_conversation.get(conversation_id)
-        if approval is None or approval.state != "pending" or approval.owner != owner:
-            return None
-        return approval
+    async def get(self, approval_id: str) -> Approval | None:
+        return self._by_id.get(approval_id)
 
-    def settle(self, approval: Approval, state: ApprovalState) -> bool:
-        current = self._by_conversation.get(approval.conversation_id)
-        if current is None or current.id != approval.id or current.state != "pending":
+    async def latest(self, conversation_id: str) -> Approval | None:
+        return self._by_id.get(self._latest.get(conversation_id, ""))
+
+    async def pending(self, conversation_id: str) -> Approval | None:
+        return self.waiting(conversation_id)
+
+    def waiting(self, conversation_id: str) -> Approval | None:
+        latest = self._by_id.get(self._latest.get(conversation_id, ""))
+        return latest if latest is not None and latest.state == "pending" else None
+
+    async def settle(self, approval_id: str, state: ApprovalState) -> bool:
+        approval = self._by_id.get(approval_id)
+        if approval is None or approval.state != "pending":
             return False
-        self._by_conversation[approval.conversation_id] = dataclasses.replace(current, state=state)
+        self._by_id[approval_id] = dataclasses.replace(approval, state=state)
         return True
+
+    async def record(self, approval_id: str, outcome: WriteOutcome, told: str) -> None:
+        approval = self._by_id.get(approval_id)
+        if approval is not None:
+            self._by_id[approval_id] = dataclasses.replace(approval, outcome=outcome, told=told)
+
+    async def unrecorded(self, conversation_id: str) -> Sequence[Approval]:
+        return [
+            one
+            for one in self._by_id.values()
+            if one.conversation_id == conversation_id and one.state == "approved" and one.outcome is None
+        ]
