@@ -131,7 +131,7 @@ class SqliteFile:
         try:
             async with asyncio.timeout(self._patience_s):
                 return await Statements(self._reader).run(sql, parameters)
-        except (sqlite3.OperationalError, sqlite3.DatabaseError, TimeoutError) as error:
+        except (sqlite3.DatabaseError, TimeoutError) as error:
             raise self._unavailable(error) from error
 
     async def write(
