@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import secrets
 import sys
 from pathlib import Path
+
+import structlog
 
 from integrations.stores.sqlite import SqliteStore
 from tests.support.stores import approval, said, sqlite_store
@@ -49,4 +52,9 @@ async def main(what: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    # standard output is for what was acknowledged alone
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
