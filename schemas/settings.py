@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         default=30, gt=0, description="how long a provider that only keeps the connection alive may take to begin"
     )
     approval_ttl_s: float = Field(default=300, gt=0, description="how long a parked write waits for the resident's yes")
+    history_ttl_s: float = Field(
+        default=2_592_000, gt=0, description="how long a conversation that nobody uses is kept, with its approvals"
+    )
+    store_timeout_s: float = Field(default=5, gt=0, description="longest wait for the store to begin a write")
     send_timeout_s: float = Field(default=10, gt=0, description="longest wait for a client that does not read")
     max_frame_bytes: int = Field(default=65536, ge=1024, description="largest frame a client may send; above it 1009")
     max_query_chars: int = Field(default=4000, ge=1, description="longest query, in characters")
