@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     dedup_window_s: float = Field(
         default=86400, gt=0, description="how long a query sent again under its client_msg_id is the same turn"
     )
+    history_ttl_s: float = Field(
+        default=2_592_000, gt=0, description="how long a conversation that nobody uses is kept, with its approvals"
+    )
+    store_timeout_s: float = Field(default=5, gt=0, description="longest wait for the store to begin a write")
     send_timeout_s: float = Field(default=10, gt=0, description="longest wait for a client that does not read")
     max_frame_bytes: int = Field(default=65536, ge=1024, description="largest frame a client may send; above it 1009")
     max_query_chars: int = Field(default=4000, ge=1, description="longest query, in characters")

@@ -27,6 +27,7 @@ def test_the_defaults_are_those_of_the_protocol(environment: dict[str, str]) -> 
     assert (settings.port, settings.demo_port, settings.turn_timeout_s, settings.max_steps) == (8001, 8101, 60, 8)
     assert (settings.max_tool_calls, settings.delta_timeout_s, settings.approval_ttl_s) == (16, 15, 300)
     assert (settings.send_timeout_s, settings.max_frame_bytes, settings.max_query_chars) == (10, 65536, 4000)
+    assert (settings.history_ttl_s, settings.store_timeout_s) == (30 * 86_400, 5)
     assert (settings.locale, settings.timezone) == ("zh", "Asia/Shanghai")
     assert settings.runs_estate
     assert settings.uses_embedded_model
