@@ -24,6 +24,7 @@ from blueprints.chat import chat_blueprint
 from blueprints.health import health_blueprint
 from blueprints.intake import Gateway
 from blueprints.pages import pages_blueprint
+from blueprints.sanic_protocol import SocketBounds, SocketProtocol, socket_protocol
 from commands.banner import banner
 from commands.cli import build_cli
 from commands.estate import estate_variables
@@ -147,6 +148,19 @@ def _configure(app: Sanic[Any, Any], settings: Settings) -> None:
     Extend(app, config={"oas": False, "http_auto_trace": False, "cors": False, "health": False, "templating": False})
 
 
+def _protocol(settings: Settings) -> type[SocketProtocol]:
+    """Sanic's WebSocket with its bounds. A proxy that is trusted may have any number of requests under way."""
+    bounds = SocketBounds(
+        max_message_bytes=settings.max_frame_bytes,
+        max_fragments=settings.max_fragments,
+        message_timeout_s=settings.message_timeout_s,
+        ping_interval_s=settings.ping_interval_s,
+        ping_timeout_s=settings.ping_timeout_s,
+        handshake_timeout_s=settings.handshake_timeout_s,
+    )
+    return socket_protocol(bounds)
+
+
 def _readiness(catalogue: Catalogue, settings: Settings) -> dict[str, Any]:
     upstreams = {name: {"tools": count} for name, count in catalogue.tool_counts().items()}
     model = "embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL
@@ -159,7 +173,14 @@ def serve(settings: Settings) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(settings, os.environ)
     try:
-        app.run(host=settings.host, port=settings.port, single_process=True, access_log=False, motd=False)
+        app.run(
+            host=settings.host,
+            port=settings.port,
+            single_process=True,
+            access_log=False,
+            motd=False,
+            protocol=_protocol(settings),
+        )
     except OSError as error:
         reason = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set STEWARD_PORT to a free port"
         raise ConfigurationError(reason) from error

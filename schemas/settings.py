@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     approval_ttl_s: float = Field(default=300, gt=0, description="how long a parked write waits for the resident's yes")
     send_timeout_s: float = Field(default=10, gt=0, description="longest wait for a client that does not read")
     max_frame_bytes: int = Field(default=65536, ge=1024, description="largest frame a client may send; above it 1009")
+    max_fragments: int = Field(default=64, ge=1, description="fragments of one message; beyond it close 1008")
+    message_timeout_s: float = Field(default=10, gt=0, description="how long one message may take to arrive whole")
+    ping_interval_s: float = Field(default=20, gt=0, description="pause between two pings to a client")
+    ping_timeout_s: float = Field(default=20, gt=0, description="longest silence of a client after a ping")
+    handshake_timeout_s: float = Field(default=10, gt=0, description="how long the head of a request may take")
     max_query_chars: int = Field(default=4000, ge=1, description="longest query, in characters")
     max_history_chars: int = Field(
         default=48000, ge=2000, description="characters of a conversation that a model is shown"
