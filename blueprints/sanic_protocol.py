@@ -221,7 +221,7 @@ class Socket(WebsocketImplProtocol):
         """A token bucket as one number: when the bucket will be full again."""
         now = self.loop.time()  # type: ignore[union-attr]
         due = max(self._control_due, now) + 1 / self._bounds.control_rate
-        if due - now > self._bounds.control_burst / self._bounds.control_rate:
+        if due - now > (self._bounds.control_burst + 0.5) / self._bounds.control_rate:  # half: no rounding
             return False
         self._control_due = due
         return True
