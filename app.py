@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 import secrets
+import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
+from limits import parse as parse_rate
 from pydantic import SecretStr
 from sanic import Sanic
 from sanic_ext import Extend
@@ -20,11 +21,17 @@ from sanic_ext import Extend
 from agent.context import Budgets
 from agent.ports import Model
 from agent.turns import TurnRunner
+from blueprints.address import Addresses
+from blueprints.admission import Admission
 from blueprints.chat import chat_blueprint
+from blueprints.descriptors import Descriptors
 from blueprints.health import health_blueprint
 from blueprints.intake import Gateway
+from blueprints.limits import Bounds, Guard
 from blueprints.pages import pages_blueprint
 from blueprints.sanic_protocol import SocketBounds, SocketProtocol, socket_protocol
+from blueprints.shutdown import Shutdown
+from blueprints.watchdog import Watchdog
 from commands.banner import banner
 from commands.cli import build_cli
 from commands.estate import estate_variables
@@ -104,32 +111,51 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         zone=ZoneInfo(settings.timezone),
     )
     conversations = MemoryConversations(new_id, settings.max_conversations)
-    gateway = Gateway(toolsets, conversations, turns, settings.locale)
+    guard = Guard(_bounds(settings), time.monotonic)
+    gateway = Gateway(toolsets, conversations, turns, guard, settings.locale)
+    shutdown = Shutdown(turns, gateway.connections, gateway.close_connections, drain_s=settings.drain_s)
+    watchdog = Watchdog(settings.blocked_loop_s)
+    descriptors = Descriptors(settings.reserved_descriptors)
+    admission = Admission(
+        allowed_origins=settings.allowed_origins,
+        locale=settings.locale,
+        ends=lambda: shutdown.begun,
+        scarce=descriptors.scarce,
+    )
+
+    def obstacles() -> list[str]:
+        found = {"shutting_down": shutdown.begun, "blocked": watchdog.blocked, "descriptors": descriptors.scarce()}
+        return [name for name, is_so in found.items() if is_so]
 
     app: Sanic[Any, Any] = Sanic(f"steward-{new_id()}", configure_logging=False)
     _configure(app, settings)
     app.blueprint(
         chat_blueprint(
-            gateway, entries, max_query_chars=settings.max_query_chars, send_timeout_s=settings.send_timeout_s
+            gateway,
+            entries,
+            _addresses(settings),
+            max_query_chars=settings.max_query_chars,
+            send_timeout_s=settings.send_timeout_s,
         )
     )
-    app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings)))
+    app.register_middleware(admission.check, "request")
+    app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings, obstacles())))
     app.blueprint(pages_blueprint(PROJECT / "test" / "websocket_test.html"))
 
     @app.after_server_start
     async def started(_: Sanic[Any, Any]) -> None:
+        watchdog.start()
         notes = Counter(note.action for note in catalogue.notes)
         log.info("started", tools=catalogue.tool_counts(), notes=dict(notes))
         print(banner(settings, catalogue), flush=True)
 
     @app.before_server_stop
     async def stopping(_: Sanic[Any, Any]) -> None:
-        await turns.close()
-        gateway.close_connections()
-        await asyncio.sleep(0.1)  # the writers send what is left, and the close frames
+        await shutdown.run()
 
     @app.after_server_stop
     async def stopped(_: Sanic[Any, Any]) -> None:
+        watchdog.stop()
         await model.close()
         await toolsets.close()
         log.info("stopped")
@@ -158,13 +184,37 @@ def _protocol(settings: Settings) -> type[SocketProtocol]:
         ping_timeout_s=settings.ping_timeout_s,
         handshake_timeout_s=settings.handshake_timeout_s,
     )
-    return socket_protocol(bounds)
+    addresses = _addresses(settings)
+    per_peer = settings.max_connections_per_address
+    return socket_protocol(
+        bounds,
+        unfinished_per_peer=lambda peer: math.inf if addresses.is_proxy(peer) else per_peer,
+        refuses=Descriptors(settings.reserved_descriptors).refuses,
+    )
 
 
-def _readiness(catalogue: Catalogue, settings: Settings) -> dict[str, Any]:
+def _addresses(settings: Settings) -> Addresses:
+    return Addresses(settings.trusted_proxies, settings.forwarded_header)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        rate_connection=parse_rate(settings.rate_connection),
+        rate_subject=parse_rate(settings.rate_subject),
+        rate_address=parse_rate(settings.rate_address),
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+        max_silent_connections=settings.max_silent_connections,
+        idle_timeout_s=settings.idle_timeout_s,
+        silent_timeout_s=settings.silent_timeout_s,
+    )
+
+
+def _readiness(catalogue: Catalogue, settings: Settings, obstacles: list[str]) -> dict[str, Any]:
     upstreams = {name: {"tools": count} for name, count in catalogue.tool_counts().items()}
     model = "embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL
-    return {"ready": bool(catalogue.tools), "model": model, "upstreams": upstreams}
+    ready = bool(catalogue.tools) and not obstacles
+    return {"ready": ready, "obstacles": obstacles, "model": model, "upstreams": upstreams}
 
 
 def serve(settings: Settings) -> None:

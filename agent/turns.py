@@ -98,6 +98,15 @@ class TurnRunner:
             lane.waiting.append(accepted)
         return accepted.turn_id
 
+    async def drain(self, timeout_s: float) -> bool:
+        """Take no more turns and let those under way end. False if some have not after `timeout_s`."""
+        self._closing = True
+        tasks = [lane.task for lane in self._lanes.values()]
+        if not tasks:
+            return True
+        _, pending = await asyncio.wait(tasks, timeout=timeout_s)
+        return not pending
+
     async def close(self) -> None:
         """Take no more turns, end the running ones with their terminal, and wait for that."""
         self._closing = True

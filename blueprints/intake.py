@@ -18,6 +18,7 @@ from agent.ownership import decide, may_open
 from agent.ports import ConversationStore, Toolset, Toolsets
 from agent.turns import TurnRunner
 from blueprints.connection import Connection
+from blueprints.limits import Guard
 from schemas.client_frames import Query
 from schemas.conversation import Conversation
 from schemas.deadline import Deadline
@@ -40,6 +41,7 @@ class Gateway:
     toolsets: Toolsets
     conversations: ConversationStore
     turns: TurnRunner
+    guard: Guard
     locale: Locale
     identity_timeout_s: float = 10.0
     connections: set[Connection] = field(default_factory=set)
@@ -106,7 +108,8 @@ class Intake:
                 await self._admit(query, toolset, locale, waited)
             except FrameRefused as refused:
                 sentence = text(refused.key, locale, field=refused.field, **refused.params)
-                self._connection.send(error_frame(refused.code, sentence, field=refused.field))
+                retry_ms = refused.retry_after_ms
+                self._connection.send(error_frame(refused.code, sentence, field=refused.field, retry_after_ms=retry_ms))
                 if refused.code == "identity_mismatch":
                     self._queue.clear()
                     self._connection.close(IDENTITY_MISMATCH_CLOSE, "identity_mismatch")
@@ -123,6 +126,8 @@ class Intake:
         if path_id is not None and path_id != self._path_id:
             log.warning("identity_mismatch")
             raise FrameRefused("identity_mismatch", "frame.identity_mismatch")
+        if caller.owner is not None:
+            self._gateway.guard.subject(caller.owner)
         conversation = self._conversation_of(query, caller, toolset)
         self._connection.follow(conversation.id)
         self._gateway.turns.accept(conversation, query.query, locale, caller, toolset, waited=waited)

@@ -297,6 +297,7 @@ class SocketProtocol(WebSocketProtocol):
     bounds = SocketBounds()
     unfinished: Counter[str]
     unfinished_per_peer: Callable[[str], float]
+    refuses: Callable[[int], bool]
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -309,7 +310,9 @@ class SocketProtocol(WebSocketProtocol):
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         super().connection_made(transport)  # type: ignore[no-untyped-call]
         self._begin()
-        if self.unfinished[self._peer] > type(self).unfinished_per_peer(self._peer):
+        ours = type(self)
+        number = transport.get_extra_info("socket").fileno()
+        if self.unfinished[self._peer] > ours.unfinished_per_peer(self._peer) or ours.refuses(number):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -355,9 +358,17 @@ class SocketProtocol(WebSocketProtocol):
 
 
 def socket_protocol(
-    bounds: SocketBounds, unfinished_per_peer: Callable[[str], float] = lambda _: math.inf
+    bounds: SocketBounds,
+    *,
+    unfinished_per_peer: Callable[[str], float] = lambda _: math.inf,
+    refuses: Callable[[int], bool] = lambda _: False,
 ) -> type[SocketProtocol]:
     """The class that Sanic is given. `unfinished_per_peer` says how many connections without a complete request a peer
-    of that address may have."""
-    given = {"bounds": bounds, "unfinished": Counter(), "unfinished_per_peer": staticmethod(unfinished_per_peer)}
+    of that address may have; `refuses` whether a connection with this file descriptor is closed at once."""
+    given = {
+        "bounds": bounds,
+        "unfinished": Counter(),
+        "unfinished_per_peer": staticmethod(unfinished_per_peer),
+        "refuses": staticmethod(refuses),
+    }
     return type("BoundSocketProtocol", (SocketProtocol,), given)

@@ -99,6 +99,9 @@ def start_steward(folder: Path, **environment: str) -> Iterator[Steward]:
         "STEWARD_DEMO_PORT": str(first + 1),
         "STEWARD_DATA_DIR": str(data_dir),
         "STEWARD_TYPING_PAUSE_S": "0.001",
+        # one server answers a whole file of tests that all speak as the same resident from the same address
+        "STEWARD_RATE_SUBJECT": "100000/minute",
+        "STEWARD_RATE_ADDRESS": "100000/minute",
         **environment,
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("STEWARD_", "OPENAI_"))}

@@ -31,6 +31,7 @@ from tests.support.fakes import (
     clock,
     ids,
 )
+from tests.support.limits import guard
 
 
 def resident(subject: str, path_id: str | None = None) -> FakeToolset:
@@ -61,7 +62,7 @@ class Desk:
             zone=ZONE,
         )
         self.conversations = MemoryConversations(ids("c"), 100)
-        self.gateway = Gateway(self.toolsets, self.conversations, self.turns, "zh")
+        self.gateway = Gateway(self.toolsets, self.conversations, self.turns, guard(), "zh")
 
     def connect(self, path_id: str = "user123") -> Client:
         return Client(self, path_id)
