@@ -75,6 +75,15 @@ class RawSocket:
         except EOFError:
             return code
 
+    async def read_all(self) -> bytes:
+        """Every byte until the connection has ended, in whatever way."""
+        taken = b""
+        try:
+            while True:
+                taken += await self._exactly(1)
+        except EOFError:
+            return taken
+
     async def _exactly(self, count: int) -> bytes:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(30):

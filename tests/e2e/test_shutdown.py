@@ -1,0 +1,177 @@
+"""The end and the troubles of the process (faults F62, F64 to F67), as a client, a probe and an operator see them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import socket
+import urllib.error
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.chat_server import ChatServer, Recorded, Reply, paused, scripted, text_reply
+from tests.support.rawsocket import raw_socket, raw_tcp
+from tests.support.steward import Steward, request_json
+from tests.support.talk import Talk, talk
+
+Start = Callable[..., Any]
+
+
+@asynccontextmanager
+async def slow_turn(start: Start, pause_s: float, **environment: str) -> AsyncIterator[tuple[Steward, Talk]]:
+    """A Steward whose model takes its time, and a resident whose answer has begun."""
+
+    def answer(request: Recorded) -> Reply:
+        return paused(text_reply("一二三四五六七八", pieces=8), pause_s)
+
+    async with ChatServer(scripted(answer)) as model:
+        with start(OPENAI_API_KEY="k", OPENAI_BASE_URL=model.base_url, **environment) as steward:
+            async with talk(steward.ws) as resident:
+                await resident.send("你好")
+                while (await resident.receive())["type"] != "chunk":
+                    pass
+                yield steward, resident
+
+
+async def frames_to_the_end(resident: Talk) -> list[dict[str, Any]]:
+    frames = []
+    async for message in resident.socket:
+        frames.append(json.loads(message))
+    return frames
+
+
+async def logged(steward: Steward, event: str) -> dict[str, Any]:
+    async with asyncio.timeout(60):
+        while True:
+            for line in steward.written().splitlines():
+                if line.startswith("{") and json.loads(line)["event"] == event:
+                    found: dict[str, Any] = json.loads(line)
+                    return found
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_turn_under_way_ends_before_the_process_does(start: Start, number: int) -> None:
+    """F62: the answer comes whole, then 1012 and exit code 0; meanwhile new queries, connections and probes are refused."""
+    async with slow_turn(start, 0.3) as (steward, resident):
+        async with talk(steward.ws) as other:
+            steward.process.send_signal(number)
+            await logged(steward, "draining")
+            assert (await other.ask("你好")).outcome == "shutting_down"
+            async with raw_socket(steward.port) as late:
+                assert late.status == 503
+                assert "Retry-After" in late.head
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                await asyncio.to_thread(request_json, f"{steward.http}/readyz")
+            assert json.loads(caught.value.read())["obstacles"] == ["shutting_down"]
+            frames = await frames_to_the_end(resident)
+            await other.socket.wait_closed()
+            assert other.socket.close_code == 1012
+        assert frames[-1]["data"]["outcome"] == "success"
+        assert resident.socket.close_code == 1012
+        assert await asyncio.to_thread(steward.process.wait, 30) == 0
+        assert "Traceback" not in steward.written()
+
+
+async def test_a_turn_that_outlasts_the_drain_is_told_to_be_interrupted(start: Start) -> None:
+    """F62: at the end of `STEWARD_DRAIN_S` the turn gets its terminal, then the connection 1012, never 1000."""
+    async with slow_turn(start, 30, STEWARD_DRAIN_S="1", STEWARD_DELTA_TIMEOUT_S="120") as (steward, resident):
+        steward.process.send_signal(signal.SIGTERM)
+        frames = await frames_to_the_end(resident)
+        assert [frame["code"] for frame in frames if frame["type"] == "error"] == ["turn_interrupted"]
+        assert resident.socket.close_code == 1012
+        assert (await logged(steward, "drained"))["complete"] is False
+        assert await asyncio.to_thread(steward.process.wait, 30) == 0
+
+
+async def test_a_second_signal_waits_no_longer(start: Start) -> None:
+    """F62: who presses Ctrl-C twice is not kept waiting; the turn still gets its terminal and the client its 1012."""
+    async with slow_turn(start, 30, STEWARD_DRAIN_S="600", STEWARD_DELTA_TIMEOUT_S="120") as (steward, resident):
+        steward.process.send_signal(signal.SIGINT)
+        await logged(steward, "draining")
+        steward.process.send_signal(signal.SIGINT)
+        frames = await frames_to_the_end(resident)
+        assert frames[-1]["code"] == "turn_interrupted"
+        assert resident.socket.close_code == 1012
+        assert await asyncio.to_thread(steward.process.wait, 30) == 0
+
+
+async def test_clients_that_do_not_answer_do_not_hold_up_the_end(start: Start) -> None:
+    """F62: a peer that ignores 1012 is left behind; the process ends all the same."""
+    with start() as steward:
+        async with raw_socket(steward.port) as mute:
+            steward.process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(steward.process.wait, 60) == 0
+            assert await mute.close_code() == 1012
+
+
+async def test_a_killed_process_leaves_no_port_behind(start: Start) -> None:
+    """F64, F65: there is one process and no worker: killed, its port refuses at once, and the estate's follow."""
+    with start() as steward:
+        async with talk(steward.ws) as resident:
+            await resident.ask("你好")
+            steward.process.kill()
+            steward.process.wait()
+            await resident.socket.wait_closed()
+            assert resident.socket.close_code == 1006
+        assert refuses(steward.port)
+        async with asyncio.timeout(30):
+            while not all(refuses(port) for port in steward.estate_ports):
+                await asyncio.sleep(0.1)
+
+
+def refuses(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+async def test_out_of_descriptors_turns_go_on_and_the_probe_says_so(start: Start) -> None:
+    """F67: clients cannot take the last descriptors: new WebSockets get 503, then connections are closed at once;
+    a resident who is connected is answered by upstreams that need new ones; with room again all is as before."""
+    with start(STEWARD_RESERVED_DESCRIPTORS="32", STEWARD_HANDSHAKE_TIMEOUT_S="600") as steward:
+        async with talk(steward.ws) as resident, AsyncExitStack() as stack:
+            assert (await resident.ask("查询我的物业费账单")).outcome == "success"
+            keep = await stack.enter_async_context(raw_tcp(steward.port))  # a probe's kept connection
+            assert (await probe(keep))[0] == 200
+            await asyncio.sleep(0)
+            taken = len(os.listdir(f"/proc/{steward.process.pid}/fd"))
+            limits = resource.prlimit(steward.process.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(steward.process.pid, resource.RLIMIT_NOFILE, (taken + 48, limits[1]))
+            crowd = [await stack.enter_async_context(raw_tcp(steward.port)) for _ in range(80)]
+            statuses = []
+            for each in crowd:
+                try:
+                    await each.handshake("/ws/chat/user123", {})
+                except (EOFError, ConnectionError):
+                    each.status = 0
+                statuses.append(each.status)
+            assert {0, 101, 503} == set(statuses)
+            assert statuses.count(101) < 48
+            assert (await resident.ask("查询我的物业费账单")).outcome == "success"
+            assert (await probe(keep))[0] == 503
+            assert "descriptors" in (await probe(keep))[1]["obstacles"]
+            for each in crowd:
+                each.sock.close()
+            async with asyncio.timeout(60):
+                while (await probe(keep))[0] != 200:
+                    await asyncio.sleep(0.1)
+            async with raw_socket(steward.port) as again:
+                assert again.status == 101
+            assert "Traceback" not in steward.written()
+
+
+async def probe(raw: Any) -> tuple[int, dict[str, Any]]:
+    """`/readyz` on a connection that is kept."""
+    await raw.send(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += await raw._exactly(1)
+    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    return int(head.split()[1]), json.loads(await raw._exactly(length))
