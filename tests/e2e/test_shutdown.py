@@ -1,4 +1,4 @@
-"""The end and the troubles of the process (faults F62, F64 to F67), as a client, a probe and an operator see them."""
+"""The end and the troubles of the process (F62, F64 to F67), as a client, a probe and an operator see them."""
 
 from __future__ import annotations
 
@@ -163,6 +163,63 @@ async def test_out_of_descriptors_turns_go_on_and_the_probe_says_so(start: Start
             async with raw_socket(steward.port) as again:
                 assert again.status == 101
             assert "Traceback" not in steward.written()
+
+
+BLOCKS = """
+import time
+from sanic.response import text
+make = app.create_app
+def create_app(*given):
+    made = make(*given)
+    @made.get("/block")
+    async def blocks_the_loop(_):
+        time.sleep(5)
+        return text("done")
+    return made
+app.create_app = create_app
+"""
+
+
+async def test_a_blocked_loop_is_told_with_its_stack_and_survived(start: Start) -> None:
+    """F66: the log names the line that blocks, the probe that was waiting gets 503 and a later one 200; a client whose
+    pongs could not be read for many times the ping timeout is still there."""
+    settings = {"STEWARD_PING_INTERVAL_S": "0.5", "STEWARD_PING_TIMEOUT_S": "0.5", "STEWARD_BLOCKED_LOOP_S": "1"}
+    with start(preamble=BLOCKS, **settings) as steward:
+        async with talk(steward.ws) as resident, raw_tcp(steward.port) as keep:
+            assert (await probe(keep))[0] == 200
+            async with raw_tcp(steward.port) as blocker:
+                await blocker.send(b"GET /block HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                await logged(steward, "loop_blocked")
+                status, state = await probe(keep)
+                assert (status, state["obstacles"]) == (503, ["blocked"])
+            assert "blocks_the_loop" in (await logged(steward, "loop_blocked"))["stack"]
+            await logged(steward, "loop_runs_again")
+            assert (await probe(keep))[0] == 200
+            assert (await resident.ask("你好")).outcome == "success"
+
+
+async def test_a_defect_in_the_handler_is_an_error_frame_and_1011(start: Start) -> None:
+    """The client gets `internal` with a reference that the log knows, then 1011; the next connection is served."""
+    broken = """
+import blueprints.chat as chat
+decode = chat.decode_frame
+def decode_frame(message, **given):
+    if message == "break":
+        raise RuntimeError("a defect")
+    return decode(message, **given)
+chat.decode_frame = decode_frame
+"""
+    with start(preamble=broken) as steward:
+        async with raw_socket(steward.port) as raw:
+            await raw.send_text("break")
+            frame = json.loads(await raw.read_message())
+            assert (frame["type"], frame["code"], frame["retryable"]) == ("error", "internal", True)
+            assert await raw.close_code() == 1011
+        defect = await logged(steward, "connection_defect")
+        assert defect["reference"] in frame["content"]
+        assert "a defect" in defect["exception"]
+        async with talk(steward.ws) as resident:
+            assert (await resident.ask("你好")).outcome == "success"
 
 
 async def probe(raw: Any) -> tuple[int, dict[str, Any]]:
