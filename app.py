@@ -230,6 +230,7 @@ def serve(settings: Settings) -> None:
             access_log=False,
             motd=False,
             protocol=_protocol(settings),
+            backlog=1024,
         )
     except OSError as error:
         reason = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set STEWARD_PORT to a free port"

@@ -46,6 +46,7 @@ def chat_blueprint(
         try:
             seat = gateway.guard.enter(addresses.client(request.ip, request.headers.getall(addresses.header, [])))
         except TooManyConnections:
+            log.info("too_many_connections")
             await ws.close(TOO_MANY_CLOSE, "too many connections")
             return
         connection = Connection(ws, entries, send_timeout_s)

@@ -11,7 +11,7 @@ import asyncio
 import math
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from limits import RateLimitItem
@@ -153,7 +153,7 @@ class Guard:
         """One more frame of this subject. Raises `FrameRefused` (`rate_limited`)."""
         self.hit([(self.bounds.rate_subject, "subject", subject)])
 
-    def hit(self, keys: Iterable[tuple[RateLimitItem, str, str]]) -> None:
+    def hit(self, keys: Sequence[tuple[RateLimitItem, str, str]]) -> None:
         """Count one in all of these windows, or in none. Raises `FrameRefused` (`rate_limited`) with the time after
         which each of them has room."""
         full = [key for key in keys if not self._limiter.test(*key)]

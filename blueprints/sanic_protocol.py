@@ -303,7 +303,7 @@ class SocketProtocol(WebSocketProtocol):
         super().__init__(**given)
         self._peer = ""
         self._deadline: asyncio.TimerHandle | None = None
-        self._completed = 0
+        self.request_handler = self._handle
 
     def connection_made(self, transport: Any) -> None:
         peer = transport.get_extra_info("peername")
@@ -316,7 +316,8 @@ class SocketProtocol(WebSocketProtocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self.websocket is None and self._deadline is None:
+        between = self._http is not None and self._http.stage is Stage.IDLE
+        if self.websocket is None and self._deadline is None and between:
             self._begin()
         super().data_received(data)  # type: ignore[no-untyped-call]
 
@@ -326,7 +327,6 @@ class SocketProtocol(WebSocketProtocol):
 
     def _begin(self) -> None:
         self.unfinished[self._peer] += 1
-        self._completed = self.state["requests_count"]
         self._deadline = self.loop.call_later(self.bounds.handshake_timeout_s, self._late)
 
     def _end(self) -> None:
@@ -337,11 +337,15 @@ class SocketProtocol(WebSocketProtocol):
             if not self.unfinished[self._peer]:
                 del self.unfinished[self._peer]
 
+    def _handle(self, request: Request) -> Any:
+        """The head is complete. No coroutine of its own: one would stay as long as the WebSocket does."""
+        self._end()
+        return self.app.handle_request(request)
+
     def _late(self) -> None:
         """The time is over: what is no whole request by now is answered 408, if it has begun, and closed."""
         self._end()
-        waiting = self._http is not None and self._http.stage in (Stage.IDLE, Stage.REQUEST)
-        if self._task is not None and waiting and self.state["requests_count"] == self._completed:
+        if self._task is not None and self._http is not None:
             self._http.exception = RequestTimeout("Request Timeout")
             self._task.cancel()
 
@@ -352,7 +356,6 @@ class SocketProtocol(WebSocketProtocol):
         if response.status_code != 101:
             raise SanicException(response.body.decode(errors="replace"), response.status_code)
         await self.send(response.serialize())  # type: ignore[no-untyped-call]
-        self._end()
         self.websocket = Socket(ws_proto, self, self.bounds)
         return self.websocket
 
