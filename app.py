@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 import secrets
+import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
+from limits import parse as parse_rate
 from pydantic import SecretStr
 from sanic import Sanic
 from sanic_ext import Extend
@@ -23,10 +24,17 @@ from agent.quota import DailyTokens
 from agent.recovery import Recovery
 from agent.running import Outside
 from agent.turns import TurnRunner
+from blueprints.address import Addresses
+from blueprints.admission import Admission
 from blueprints.chat import chat_blueprint
+from blueprints.descriptors import Descriptors
 from blueprints.gateway import Gateway
 from blueprints.health import health_blueprint
+from blueprints.limits import Bounds, Guard
 from blueprints.pages import pages_blueprint
+from blueprints.sanic_protocol import SocketBounds, SocketProtocol, socket_protocol
+from blueprints.shutdown import Shutdown
+from blueprints.watchdog import Watchdog
 from commands.banner import banner
 from commands.cli import build_cli
 from commands.estate import estate_variables
@@ -34,8 +42,8 @@ from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
 from integrations.stores.key import kept_key
-from integrations.stores.memory import MemoryApprovals, MemoryConversations, MemoryTurns
 from integrations.stores.memory_log import MemoryLog
+from integrations.stores.sqlite import SqliteStore
 from integrations.toolset import CatalogueToolsets
 from schemas.errors import ConfigurationError
 from schemas.frames import AttachmentLimits, Limits
@@ -44,6 +52,7 @@ from schemas.settings import PROJECT, Settings
 log = structlog.get_logger("steward")
 
 _DEFAULT_MODEL = "gpt-5-mini"
+_SWEEP_S = 3600.0
 
 
 def new_id() -> str:
@@ -91,15 +100,21 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     entries = MemoryLog(
         settings.log_entries, settings.max_conversations, new_epoch=new_id, window_s=settings.resume_window_s
     )
-    conversations = MemoryConversations(new_id, settings.max_conversations)
-    turn_store = MemoryTurns(10 * settings.max_conversations, settings.dedup_window_s)
-    approvals = MemoryApprovals(settings.max_conversations)
+    store = SqliteStore(
+        settings.data_dir / "steward.sqlite3",
+        new_id=new_id,
+        max_history_chars=settings.max_history_chars,
+        dedup_window_s=settings.dedup_window_s,
+        history_ttl_s=settings.history_ttl_s,
+        approval_ttl_s=settings.approval_ttl_s,
+        patience_s=settings.store_timeout_s,
+    )
     outside = Outside(
         model=model,
         log=entries,
-        conversations=conversations,
-        turns=turn_store,
-        approvals=approvals,
+        conversations=store.conversations,
+        turns=store.turns,
+        approvals=store.approvals,
         budgets=Budgets(
             turn_timeout_s=settings.turn_timeout_s,
             max_steps=settings.max_steps,
@@ -120,42 +135,67 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     turns = TurnRunner(outside)
     gateway = Gateway(
         toolsets=toolsets,
-        conversations=conversations,
-        approvals=approvals,
-        turn_store=turn_store,
+        conversations=store.conversations,
+        approvals=store.approvals,
+        turn_store=store.turns,
         entries=entries,
         turns=turns,
         recovery=Recovery(outside),
+        guard=Guard(_bounds(settings), time.monotonic),
         limits=Limits(settings.max_query_chars, settings.max_frame_bytes, AttachmentLimits(0, 0, [])),
         locale=settings.locale,
     )
+    shutdown = Shutdown(turns, gateway.connections, gateway.close_connections, drain_s=settings.drain_s)
+    watchdog = Watchdog(settings.blocked_loop_s)
+    descriptors = Descriptors(settings.reserved_descriptors)
+    admission = Admission(
+        allowed_origins=settings.allowed_origins,
+        locale=settings.locale,
+        ends=lambda: shutdown.begun,
+        scarce=descriptors.scarce,
+    )
+
+    def obstacles() -> list[str]:
+        found = {"shutting_down": shutdown.begun, "blocked": watchdog.blocked, "descriptors": descriptors.scarce()}
+        return [name for name, is_so in found.items() if is_so]
 
     app: Sanic[Any, Any] = Sanic(f"steward-{new_id()}", configure_logging=False)
     _configure(app, settings)
     app.blueprint(
         chat_blueprint(
-            gateway, entries, max_query_chars=settings.max_query_chars, send_timeout_s=settings.send_timeout_s
+            gateway,
+            entries,
+            _addresses(settings),
+            max_query_chars=settings.max_query_chars,
+            send_timeout_s=settings.send_timeout_s,
         )
     )
-    app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings)))
+    app.register_middleware(admission.check, "request")
+    app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings, obstacles())))
     app.blueprint(pages_blueprint(PROJECT / "test" / "websocket_test.html"))
+
+    @app.before_server_start
+    async def starting(_: Sanic[Any, Any]) -> None:
+        await store.start()
 
     @app.after_server_start
     async def started(_: Sanic[Any, Any]) -> None:
+        watchdog.start()
+        app.add_task(store.sweep_now_and_then(_SWEEP_S))
         notes = Counter(note.action for note in catalogue.notes)
         log.info("started", tools=catalogue.tool_counts(), notes=dict(notes))
         print(banner(settings, catalogue), flush=True)
 
     @app.before_server_stop
     async def stopping(_: Sanic[Any, Any]) -> None:
-        await turns.close()
-        gateway.close_connections()
-        await asyncio.sleep(0.1)  # the writers send what is left, and the close frames
+        await shutdown.run()
 
     @app.after_server_stop
     async def stopped(_: Sanic[Any, Any]) -> None:
+        watchdog.stop()
         await model.close()
         await toolsets.close()
+        await store.close()
         log.info("stopped")
 
     return app
@@ -172,10 +212,47 @@ def _configure(app: Sanic[Any, Any], settings: Settings) -> None:
     Extend(app, config={"oas": False, "http_auto_trace": False, "cors": False, "health": False, "templating": False})
 
 
-def _readiness(catalogue: Catalogue, settings: Settings) -> dict[str, Any]:
+def _protocol(settings: Settings) -> type[SocketProtocol]:
+    """Sanic's WebSocket with its bounds. A proxy that is trusted may have any number of requests under way."""
+    bounds = SocketBounds(
+        max_message_bytes=settings.max_frame_bytes,
+        max_fragments=settings.max_fragments,
+        message_timeout_s=settings.message_timeout_s,
+        ping_interval_s=settings.ping_interval_s,
+        ping_timeout_s=settings.ping_timeout_s,
+        handshake_timeout_s=settings.handshake_timeout_s,
+    )
+    addresses = _addresses(settings)
+    per_peer = settings.max_connections_per_address
+    return socket_protocol(
+        bounds,
+        unfinished_per_peer=lambda peer: math.inf if addresses.is_proxy(peer) else per_peer,
+        refuses=Descriptors(settings.reserved_descriptors).refuses,
+    )
+
+
+def _addresses(settings: Settings) -> Addresses:
+    return Addresses(settings.trusted_proxies, settings.forwarded_header)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        rate_connection=parse_rate(settings.rate_connection),
+        rate_subject=parse_rate(settings.rate_subject),
+        rate_address=parse_rate(settings.rate_address),
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+        max_silent_connections=settings.max_silent_connections,
+        idle_timeout_s=settings.idle_timeout_s,
+        silent_timeout_s=settings.silent_timeout_s,
+    )
+
+
+def _readiness(catalogue: Catalogue, settings: Settings, obstacles: list[str]) -> dict[str, Any]:
     upstreams = {name: {"tools": count} for name, count in catalogue.tool_counts().items()}
     model = "embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL
-    return {"ready": bool(catalogue.tools), "model": model, "upstreams": upstreams}
+    ready = bool(catalogue.tools) and not obstacles
+    return {"ready": ready, "obstacles": obstacles, "model": model, "upstreams": upstreams}
 
 
 def serve(settings: Settings) -> None:
@@ -183,7 +260,15 @@ def serve(settings: Settings) -> None:
     set_up_logging(settings.log_level)
     app = create_app(settings, os.environ)
     try:
-        app.run(host=settings.host, port=settings.port, single_process=True, access_log=False, motd=False)
+        app.run(
+            host=settings.host,
+            port=settings.port,
+            single_process=True,
+            access_log=False,
+            motd=False,
+            protocol=_protocol(settings),
+            backlog=1024,
+        )
     except OSError as error:
         reason = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set STEWARD_PORT to a free port"
         raise ConfigurationError(reason) from error

@@ -6,6 +6,7 @@ What is remembered beyond a turn is in `stores.py`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from schemas.conversation import Entry
@@ -63,9 +64,9 @@ class Toolset(Protocol):
         approval's id) is used where the operation declares one."""
         ...
 
-    async def look_up(self, prepared: PreparedCall, locale: Locale, deadline: Deadline) -> ToolResult:
-        """What a declared read says of a write that was sent earlier and whose outcome is unknown. Sends reads only;
-        without such a read, or where it cannot tell, the outcome stays unknown."""
+    async def look_up(self, prepared: PreparedCall, locale: Locale, deadline: Deadline, sent: datetime) -> ToolResult:
+        """What a declared read says of a write that was sent earlier, not before `sent`, and whose outcome is unknown.
+        Sends reads only; without such a read, or where it cannot tell, the outcome stays unknown."""
         ...
 
 

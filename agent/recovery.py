@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -92,7 +93,8 @@ class Recovery:
         call = ToolCall(self._outside.new_id(), approval.tool, approval.arguments)
         prepared = await toolset.prepare(call, locale, deadline)
         if isinstance(prepared, PreparedCall) and prepared.digest == approval.digest:
-            return await toolset.look_up(prepared, locale, deadline)
+            parked = approval.expires_at - timedelta(seconds=self._outside.budgets.approval_ttl_s)
+            return await toolset.look_up(prepared, locale, deadline, parked)
         return ToolResult.failure("unknown_outcome", text("tool.unknown_outcome", locale, upstream=approval.upstream))
 
     def _words(self, approval: Approval, result: ToolResult, locale: Locale) -> str:

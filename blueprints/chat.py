@@ -16,9 +16,11 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from websockets.exceptions import ConnectionClosed
 
 from agent.ports import EventLog
+from blueprints.address import Addresses
 from blueprints.connection import Connection
 from blueprints.gateway import Gateway
 from blueprints.intake import Intake
+from blueprints.limits import FLOOD_CLOSE, TOO_MANY_CLOSE, Seat, TooManyConnections
 from schemas.client_frames import Ping, decode_frame
 from schemas.errors import FrameRefused
 from schemas.frames import Pong, error_frame
@@ -27,21 +29,37 @@ from schemas.messages import text
 log = structlog.get_logger(__name__)
 
 
-def chat_blueprint(gateway: Gateway, entries: EventLog, *, max_query_chars: int, send_timeout_s: float) -> Blueprint:
-    """The WebSocket route. Limits of frames are Sanic's own setting (`WEBSOCKET_MAX_SIZE`): above it 1009."""
+def chat_blueprint(
+    gateway: Gateway,
+    entries: EventLog,
+    addresses: Addresses,
+    *,
+    max_query_chars: int,
+    send_timeout_s: float,
+) -> Blueprint:
+    """The WebSocket route. Limits of frames are those of `sanic_protocol.py`."""
     blueprint = Blueprint("chat")
 
     @blueprint.websocket("/ws/chat/<user_id:str>")  # type: ignore[untyped-decorator]
     async def chat(request: Request, ws: Websocket, user_id: str) -> None:
         clear_contextvars()
         bind_contextvars(connection=str(request.id)[:8])
+        try:
+            seat = gateway.guard.enter(addresses.client(request.ip, request.headers.getall(addresses.header, [])))
+        except TooManyConnections:
+            log.info("too_many_connections")
+            await ws.close(TOO_MANY_CLOSE, "too many connections")
+            return
         connection = Connection(ws, entries, send_timeout_s)
         intake = Intake(gateway, connection, unquote(user_id))
         writer = asyncio.create_task(connection.write())
         gateway.connections.add(connection)
+        seat.watch(connection.close)
         log.info("connected")
         try:
-            await _read(ws, connection, intake, max_query_chars)
+            await _read(ws, connection, intake, seat, max_query_chars)
+            if seat.floods:
+                await asyncio.wait([writer], timeout=send_timeout_s)
         except Exception:  # a defect: Sanic would close with 1000, as if all were well
             reference = secrets.token_hex(4)
             log.exception("connection_defect", reference=reference)
@@ -51,13 +69,14 @@ def chat_blueprint(gateway: Gateway, entries: EventLog, *, max_query_chars: int,
         finally:
             log.info("disconnected", close_code=ws.ws_proto.close_code)
             gateway.connections.discard(connection)
+            seat.leave()
             intake.close()
             writer.cancel()
 
     return blueprint
 
 
-async def _read(ws: Websocket, connection: Connection, intake: Intake, max_query_chars: int) -> None:
+async def _read(ws: Websocket, connection: Connection, intake: Intake, seat: Seat, max_query_chars: int) -> None:
     while True:
         try:
             message = await ws.recv()
@@ -66,11 +85,17 @@ async def _read(ws: Websocket, connection: Connection, intake: Intake, max_query
         if message is None:
             continue
         try:
+            seat.message()
             frame = decode_frame(message, max_query_chars=max_query_chars)
+            seat.valid()
             if isinstance(frame, Ping):
                 connection.send(Pong())
             else:
                 intake.put(frame)
         except FrameRefused as refused:
             sentence = text(refused.key, intake.locale, field=refused.field, **refused.params)
-            connection.send(error_frame(refused.code, sentence, field=refused.field))
+            retry_ms = refused.retry_after_ms
+            connection.send(error_frame(refused.code, sentence, field=refused.field, retry_after_ms=retry_ms))
+            if seat.floods:
+                connection.close(FLOOD_CLOSE, "too many messages")
+                return  # read no more; the writer has the last word

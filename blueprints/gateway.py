@@ -9,6 +9,7 @@ from agent.recovery import Recovery
 from agent.stores import ApprovalStore, ConversationStore, TurnStore
 from agent.turns import TurnRunner
 from blueprints.connection import Connection
+from blueprints.limits import Guard
 from schemas.frames import Limits
 from schemas.turn import Locale
 
@@ -24,6 +25,7 @@ class Gateway:
     entries: EventLog
     turns: TurnRunner
     recovery: Recovery
+    guard: Guard
     limits: Limits
     locale: Locale
     identity_timeout_s: float = 10.0

@@ -122,7 +122,8 @@ class Intake:
                 await self._admit(job)
             except FrameRefused as refused:
                 sentence = text(refused.key, job.locale, field=refused.field, **refused.params)
-                self._connection.send(error_frame(refused.code, sentence, field=refused.field))
+                retry_ms = refused.retry_after_ms
+                self._connection.send(error_frame(refused.code, sentence, field=refused.field, retry_after_ms=retry_ms))
                 if refused.code == "identity_mismatch":
                     self._queue.clear()
                     self._connection.close(IDENTITY_MISMATCH_CLOSE, "identity_mismatch")
@@ -145,6 +146,8 @@ class Intake:
         caller = await self._identify(job.toolset)
         if isinstance(frame, Hello | Approve) and caller.state == "refused":
             raise FrameRefused("login_required", "frame.login_required", field="token")
+        if caller.owner is not None and isinstance(frame, Query | Approve):
+            self._gateway.guard.subject(caller.owner)
         match frame:
             case Query():
                 await self._ask(frame, caller, job)

@@ -173,13 +173,13 @@ class CatalogueToolset:
             self._outside.identities.forget(self._credential)
         return result
 
-    async def look_up(self, prepared: PreparedCall, locale: Locale, deadline: Deadline) -> ToolResult:
-        """What a declared read says of a write that was sent earlier. Sends reads only."""
+    async def look_up(self, prepared: PreparedCall, locale: Locale, deadline: Deadline, sent: datetime) -> ToolResult:
+        """What a declared read says of a write that was sent earlier, not before `sent`. Sends reads only."""
         request = prepared.request
         if not isinstance(request, _Request):
             raise TypeError("a prepared call of another toolset")
         looked = await self._outside.reconciler.look_up(
-            request.target, request.arguments, self._credential, locale, deadline
+            request.target, request.arguments, self._credential, locale, deadline, sent
         )
         unknown = text("tool.unknown_outcome", locale, upstream=prepared.upstream)
         return looked or ToolResult.failure("unknown_outcome", unknown)

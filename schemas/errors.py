@@ -60,10 +60,14 @@ class DocumentError(StewardError):
 
 
 class FrameRefused(StewardError):
-    """A client frame that is refused: `code` of the protocol, `key` of a message with its `params`, maybe a `field`."""
+    """A client frame that is refused: `code` of the protocol, `key` of a message with its `params`, maybe a `field`,
+    maybe the time after which it would be taken."""
 
-    def __init__(self, code: Code, key: str, *, field: str | None = None, **params: Any) -> None:
+    def __init__(
+        self, code: Code, key: str, *, field: str | None = None, retry_after_ms: int | None = None, **params: Any
+    ) -> None:
         self.code, self.key, self.field, self.params = code, key, field, params
+        self.retry_after_ms = retry_after_ms
         super().__init__(f"{code}: {key}")
 
 

@@ -67,6 +67,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "上一个问题还在处理，请稍后再发",
         "An earlier question is still being answered; please send this one again in a moment",
     ),
+    "frame.rate_limited": (
+        "消息发送过于频繁，请在 {seconds} 秒后再发",
+        "You are sending too many messages; please try again in {seconds} seconds",
+    ),
     "frame.not_found": ("没有找到：{field}", "There is no such {field}"),
     "frame.login_required": (
         "需要登录，或登录已过期，请重新登录",
@@ -77,6 +81,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "frame.identity_mismatch": (
         "登录身份与连接地址中的用户不一致，请重新登录",
         "The login belongs to another user than this address; please log in again",
+    ),
+    # requests that are refused before anything is done
+    "admission.token": (
+        "登录凭证不能放在网址里，请放在消息的 token 字段中",
+        "A token must not be part of the address; send it in a frame's field token",
+    ),
+    "admission.origin": ("不允许从这个网站连接", "Connections from this website are not allowed"),
+    "admission.scarce": (
+        "当前连接过多，请稍后再试",
+        "There are too many connections right now; please try again later",
     ),
     "error.shutting_down": ("服务正在重启，请稍后重新连接", "The service is restarting; please reconnect in a moment"),
     "error.internal": (

@@ -6,10 +6,12 @@ The prefix is `STEWARD_`; the provider's own names are kept for `OPENAI_API_KEY`
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
+from limits import parse as parse_rate
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -87,6 +89,33 @@ class Settings(BaseSettings):
     store_timeout_s: float = Field(default=5, gt=0, description="longest wait for the store to begin a write")
     send_timeout_s: float = Field(default=10, gt=0, description="longest wait for a client that does not read")
     max_frame_bytes: int = Field(default=65536, ge=1024, description="largest frame a client may send; above it 1009")
+    max_fragments: int = Field(default=64, ge=1, description="fragments of one message; beyond it close 1008")
+    message_timeout_s: float = Field(default=10, gt=0, description="how long one message may take to arrive whole")
+    ping_interval_s: float = Field(default=20, gt=0, description="pause between two pings to a client")
+    ping_timeout_s: float = Field(default=20, gt=0, description="longest silence of a client after a ping")
+    handshake_timeout_s: float = Field(default=10, gt=0, description="how long the head of a request may take")
+    drain_s: float = Field(default=20, ge=0, description="how long turns may still run once the process is to end")
+    max_connections: int = Field(default=10000, ge=1, description="WebSockets at a time; one more is closed with 4429")
+    max_connections_per_address: int = Field(default=200, ge=1, description="the same, of one address")
+    max_silent_connections: int = Field(default=5000, ge=1, description="the same, that have sent no valid frame yet")
+    idle_timeout_s: float = Field(default=1800, gt=0, description="longest silence of a client; then close 4408")
+    silent_timeout_s: float = Field(default=300, gt=0, description="the same, of one that has sent no valid frame yet")
+    rate_connection: str = Field(default="20/10 seconds", description="messages of one connection")
+    rate_subject: str = Field(default="60/minute", description="queries of one subject, over all its connections")
+    rate_address: str = Field(default="600/minute", description="messages of one address, over all its connections")
+    allowed_origins: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(), description="origins of pages that may connect, separated by commas; none given: any"
+    )
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(), description="networks of proxies that say who the client is, separated by commas"
+    )
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        default="x-forwarded-for", description="the header in which trusted proxies say it"
+    )
+    blocked_loop_s: float = Field(default=2, gt=0, description="how long the event loop may be stuck unnoticed")
+    reserved_descriptors: int = Field(
+        default=64, ge=4, description="file descriptors that clients may not take: turns need them"
+    )
     max_query_chars: int = Field(default=4000, ge=1, description="longest query, in characters")
     max_history_chars: int = Field(
         default=48000, ge=2000, description="characters of a conversation that a model is shown"
@@ -118,6 +147,28 @@ class Settings(BaseSettings):
                 raise ValueError(f"{host!r} is no host; name it without scheme, path and wildcard: pay.estate.cn")
         return hosts
 
+    @field_validator("rate_connection", "rate_subject", "rate_address")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        try:
+            parse_rate(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no rate; one is 20/10 seconds, another one 60/minute") from None
+        return value
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: Any) -> Any:
+        return {part.lower().rstrip("/") for part in _parts(value)} if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        try:
+            return [ip_network(part, strict=False) for part in _parts(value)] if isinstance(value, str) else value
+        except ValueError as error:
+            raise ValueError(f"{error}; a network is 10.0.0.0/8, an address is one too") from None
+
     @field_validator("data_dir", "upstreams")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -131,3 +182,7 @@ class Settings(BaseSettings):
     @property
     def uses_embedded_model(self) -> bool:
         return self.model == "embedded" or self.openai_api_key is None
+
+
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]

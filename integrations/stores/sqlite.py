@@ -5,10 +5,12 @@ Lifecycle and retention are here. Next: `sqlite_file.py`, then the three stores.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 
@@ -17,6 +19,7 @@ from integrations.stores.sqlite_approvals import SqliteApprovals
 from integrations.stores.sqlite_conversations import SqliteConversations
 from integrations.stores.sqlite_file import SqliteFile, Statements
 from integrations.stores.sqlite_turns import SqliteTurns
+from schemas.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -73,3 +76,12 @@ class SqliteStore:
         if conversations or turns or approvals:
             await self._file.shorten()
             log.info("store_swept", conversations=conversations, turns=turns, approvals=approvals)
+
+    async def sweep_now_and_then(self, pause_s: float) -> NoReturn:
+        """Sweep for ever, with a pause between; one that fails is made up for by the next."""
+        while True:
+            try:
+                await self.sweep()
+            except StoreUnavailable as error:
+                log.error("store_not_swept", reason=error.reason)
+            await asyncio.sleep(pause_s)

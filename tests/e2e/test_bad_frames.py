@@ -38,7 +38,7 @@ BAD = [
 async def test_bad_input_is_refused_and_the_connection_goes_on(
     steward: Steward, message: str | bytes, code: str, field: str | None
 ) -> None:
-    """The refusal names code and field and has no turn_id; the next query on the connection is answered."""
+    """F54, F57: the refusal names code and field and has no turn_id; the next query on the connection is answered."""
     async with talk(steward.ws) as resident:
         await resident.socket.send(message)
         refusal = await resident.receive()
@@ -51,8 +51,30 @@ async def test_bad_input_is_refused_and_the_connection_goes_on(
         assert (await resident.ask("你好")).outcome == "success"
 
 
+@pytest.mark.parametrize("filler", ["x", "啊"])
+async def test_the_limit_of_a_frame_counts_bytes(start: Start, filler: str) -> None:
+    """F58: 65,536 bytes are a frame, of which the query is too long for its own limit; one byte more closes with 1009.
+    Three bytes of UTF-8 are three. F55: 1009 has a reason, and the log no traceback."""
+    with start() as steward:
+        for more, closes in ((-1, False), (0, False), (1, True)):
+            room = 65536 + more - len('{"query": ""}')
+            query = filler * (room // len(filler.encode()))
+            message = '{"query": "' + query + "x" * (room - len(query.encode())) + '"}'
+            assert len(message.encode()) == 65536 + more
+            async with talk(steward.ws) as resident:
+                await resident.socket.send(message)
+                if closes:
+                    await resident.socket.wait_closed()
+                    assert (resident.socket.close_code, bool(resident.socket.close_reason)) == (1009, True)
+                else:
+                    refusal = await resident.receive()
+                    assert (refusal["code"], refusal["field"]) == ("too_large", "query")
+                    assert (await resident.ask("你好")).outcome == "success"
+        assert "Traceback" not in steward.written()
+
+
 async def test_a_frame_above_the_limit_closes_with_1009(steward: Steward) -> None:
-    """64 KiB is the largest frame; one more byte ends the connection, and the server goes on."""
+    """F55: 64 KiB is the largest frame; one more byte ends the connection, and the server goes on."""
     async with talk(steward.ws) as resident:
         await resident.socket.send("x" * 65537)
         with pytest.raises(ConnectionClosed):

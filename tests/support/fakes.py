@@ -170,7 +170,7 @@ class FakeToolset:
         answer = self.tools[prepared.call.name].result
         return answer if isinstance(answer, ToolResult) else await answer(prepared)
 
-    async def look_up(self, prepared: PreparedCall, locale: Locale, deadline: Deadline) -> ToolResult:
+    async def look_up(self, prepared: PreparedCall, locale: Locale, deadline: Deadline, sent: datetime) -> ToolResult:
         tool = self.tools[prepared.call.name]
         return tool.found or ToolResult.failure("unknown_outcome", "nobody knows")
 

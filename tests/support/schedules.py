@@ -37,6 +37,7 @@ from schemas.tool import Caller, Identity, PreparedCall, ToolCall, ToolResult
 from schemas.turn import TextDelta
 from tests.support.fakes import FakeTool, FakeToolset, FakeToolsets, StoppedClock, ids, make_outside, well_formed
 from tests.support.frames import Wire
+from tests.support.limits import guard
 
 WINDOW_S = 600.0
 NOW = datetime(2025, 3, 14, tzinfo=UTC)
@@ -175,6 +176,7 @@ class House:
             entries=self.log,
             turns=self.turns,
             recovery=Recovery(outside),
+            guard=guard(subject="1000000/second"),
             limits=Limits(4000, 65536, AttachmentLimits(0, 0, [])),
             locale="en",
         )

@@ -90,8 +90,11 @@ def free_ports(count: int) -> int:
 
 
 @contextmanager
-def start_steward(folder: Path, **environment: str) -> Iterator[Steward]:
-    """Run `python app.py` with its data in `folder`; `environment` overrides single variables. Stopped at the end."""
+def start_steward(folder: Path, *, preamble: str = "", **environment: str) -> Iterator[Steward]:
+    """Run `python app.py` with its data in `folder`; `environment` overrides single variables. Stopped at the end.
+
+    `preamble` is Python that runs before it and may break what no client can break.
+    """
     first = free_ports(4)
     data_dir = folder / "data"
     settings = {
@@ -99,13 +102,19 @@ def start_steward(folder: Path, **environment: str) -> Iterator[Steward]:
         "STEWARD_DEMO_PORT": str(first + 1),
         "STEWARD_DATA_DIR": str(data_dir),
         "STEWARD_TYPING_PAUSE_S": "0.001",
+        # one server answers a whole file of tests that all speak as the same resident from the same address
+        "STEWARD_RATE_SUBJECT": "100000/minute",
+        "STEWARD_RATE_ADDRESS": "100000/minute",
         **environment,
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("STEWARD_", "OPENAI_"))}
     log = folder / "steward.log"
+    program = [str(ROOT / "app.py")]
+    if preamble:
+        program = ["-c", f"import sys; sys.path[:1] = [{str(ROOT)!r}]\nimport app\n{preamble}\napp.main()"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py")], cwd=folder, env=inherited | settings, stdout=output, stderr=output
+            [sys.executable, *program], cwd=folder, env=inherited | settings, stdout=output, stderr=output
         )
     running = Steward(
         port=int(settings["STEWARD_PORT"]),

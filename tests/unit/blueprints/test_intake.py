@@ -31,6 +31,7 @@ from tests.support.fakes import (
     ids,
     make_outside,
 )
+from tests.support.limits import guard
 
 
 def resident(subject: str, path_id: str | None = None) -> FakeToolset:
@@ -62,6 +63,7 @@ class Desk:
             entries=self.log,
             turns=self.turns,
             recovery=Recovery(outside),
+            guard=guard(),
             limits=Limits(4000, 65536, AttachmentLimits(0, 0, [])),
             locale="zh",
         )

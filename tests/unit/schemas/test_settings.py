@@ -92,3 +92,41 @@ def test_link_hosts_are_named_by_commas(environment: dict[str, str]) -> None:
         environment["STEWARD_LINK_HOSTS"] = wrong
         with pytest.raises(ValidationError, match="is no host"):
             Settings()
+
+
+def test_limits_of_connections_have_the_protocols_defaults(environment: dict[str, str]) -> None:
+    """The rest of the table "Limits"."""
+    settings = Settings()
+    assert (settings.rate_connection, settings.rate_subject, settings.rate_address) == (
+        "20/10 seconds",
+        "60/minute",
+        "600/minute",
+    )
+    assert (settings.max_connections, settings.max_connections_per_address) == (10000, 200)
+    assert (settings.idle_timeout_s, settings.silent_timeout_s, settings.drain_s) == (1800, 300, 20)
+    assert (settings.allowed_origins, settings.trusted_proxies) == (frozenset(), ())
+
+
+def test_lists_are_separated_by_commas(environment: dict[str, str]) -> None:
+    """Origins are compared in lower case and without a final slash; an address is a network of one."""
+    environment["STEWARD_ALLOWED_ORIGINS"] = "https://A.example/, https://b.example:8443 ,"
+    environment["STEWARD_TRUSTED_PROXIES"] = "10.0.0.0/8,192.168.1.5, fd00::/8"
+    settings = Settings()
+    assert settings.allowed_origins == {"https://a.example", "https://b.example:8443"}
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "192.168.1.5/32", "fd00::/8"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STEWARD_RATE_CONNECTION", "often"),
+        ("STEWARD_RATE_SUBJECT", "60 per fortnight"),
+        ("STEWARD_TRUSTED_PROXIES", "10.0.0.0/8, the-proxy"),
+        ("STEWARD_FORWARDED_HEADER", "x-real-ip"),
+    ],
+)
+def test_a_limit_that_cannot_be_read_is_named(environment: dict[str, str], name: str, value: str) -> None:
+    """Not ignored: it would leave the gateway open."""
+    environment[name] = value
+    with pytest.raises(ValidationError, match=name.removeprefix("STEWARD_").lower()):
+        Settings()
