@@ -254,3 +254,25 @@ async def test_a_deleted_conversation_is_not_brought_back_by_who_still_holds_it(
     gc.collect()
     assert count(tmp_path / "steward.db", "messages") == 0
     assert await store.conversations.of("anna", 10) == []
+
+
+async def test_f74_a_commit_is_flushed_before_it_is_acknowledged(store: SqliteStore) -> None:
+    """F74: kills of a process cannot show this, for the system keeps its pages; `synchronous` FULL is 2."""
+    writer = store._file._writer
+    assert writer is not None
+    assert [tuple(row) for row in await writer.execute_fetchall("PRAGMA synchronous")] == [(2,)]
+    assert [tuple(row) for row in await writer.execute_fetchall("PRAGMA journal_mode")] == [("wal",)]
+
+
+async def test_a_save_keeps_the_owner_that_a_conversation_has_by_then(store: SqliteStore) -> None:
+    """The earlier one opens and lists it no more."""
+    made = store.conversations.create("anna")
+    await store.conversations.save(made)
+    made.owner = "bert"
+    await store.conversations.save(made)
+    name = made.id
+    del made
+    gc.collect()
+    assert await store.conversations.of("anna", 9) == []
+    assert await store.conversations.open(name, "anna") is None
+    assert await store.conversations.open(name, "bert") is not None

@@ -24,7 +24,7 @@ from tests.support.stores import BEGAN, Clocks, approval, said, sqlite_store, tu
 
 OWNERS = st.sampled_from(["anna", "bert"])
 # no halves of surrogate pairs: SQLite's text is UTF-8, which cannot hold them
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 PLACES = st.integers(0, 3)
 
 
@@ -171,7 +171,12 @@ class SameAsMemory(RuleBasedStateMachine):
                 assert self.wait(self.turns.latest(name)) == self.wait(self.sqlite.turns.latest(name))
         for owner in ("anna", "bert") if self.names else ():
             mine, its = (self.wait(store.of(owner, 5)) for store in (self.talks, self.sqlite.conversations))
-            assert [(one.id, one.title) for one in mine] == [(one.id, one.title) for one in its]
+            assert [one.id for one in mine] == [one.id for one in its]
+            for one, other in zip(mine, its, strict=True):
+                talk = self.held[one.id][0] if one.id in self.held else None
+                # in memory a title may be of a message that is not saved yet
+                if talk is None or talk.saved == len(talk.messages):
+                    assert one.title == other.title
         for ours, theirs in self.held.values():
             assert ours == theirs
 
