@@ -247,7 +247,8 @@ class Socket(WebsocketImplProtocol):
     def _judge(self, last_chance: bool = False) -> None:
         """A peer from which nothing at all came since the ping is dead."""
         if self._heard:
-            self._heartbeat = self._in(self._bounds.ping_interval_s, self._beat)
+            left = self._bounds.ping_interval_s - self._bounds.ping_timeout_s
+            self._heartbeat = self._in(max(left, 0), self._beat)
         elif not last_chance:
             self._heartbeat = self._in(_LAST_CHANCE_S, lambda: self._judge(last_chance=True))
         else:
