@@ -160,7 +160,7 @@ async def soak(residents: int, hostile: int, seconds: float) -> bool:
     """Run it; whether all is well."""
     unlimited = ("MAX_CONNECTIONS_PER_ADDRESS", "MAX_CONNECTIONS", "MAX_SILENT_CONNECTIONS")
     environment = {f"STEWARD_{name}": "1000000" for name in unlimited}  # they all come from one address
-    environment |= {"STEWARD_HANDSHAKE_TIMEOUT_S": "3", "STEWARD_MESSAGE_TIMEOUT_S": "3", "STEWARD_LOG_LEVEL": "ERROR"}
+    environment |= {"STEWARD_MESSAGE_TIMEOUT_S": "3", "STEWARD_LOG_ENTRIES": "100", "STEWARD_LOG_LEVEL": "ERROR"}
     environment["STEWARD_MAX_CONVERSATIONS"] = str(residents + hostile)  # more are kept by default, and cost memory
     with tempfile.TemporaryDirectory() as folder, start_steward(Path(folder), **environment) as steward:
         state = Soak(steward.port, time.monotonic() + seconds)
