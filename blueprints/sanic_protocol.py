@@ -247,7 +247,8 @@ class Socket(WebsocketImplProtocol):
     def _judge(self, last_chance: bool = False) -> None:
         """A peer from which nothing at all came since the ping is dead."""
         if self._heard:
-            self._heartbeat = self._in(self._bounds.ping_interval_s, self._beat)
+            left = self._bounds.ping_interval_s - self._bounds.ping_timeout_s
+            self._heartbeat = self._in(max(left, 0), self._beat)
         elif not last_chance:
             self._heartbeat = self._in(_LAST_CHANCE_S, lambda: self._judge(last_chance=True))
         else:
@@ -316,7 +317,7 @@ class SocketProtocol(WebSocketProtocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        between = self._http is not None and self._http.stage is Stage.IDLE
+        between = self.http is not None and self.http.stage is Stage.IDLE
         if self.websocket is None and self._deadline is None and between:
             self._begin()
         super().data_received(data)  # type: ignore[no-untyped-call]
@@ -345,8 +346,8 @@ class SocketProtocol(WebSocketProtocol):
     def _late(self) -> None:
         """The time is over: what is no whole request by now is answered 408, if it has begun, and closed."""
         self._end()
-        if self._task is not None and self._http is not None:
-            self._http.exception = RequestTimeout("Request Timeout")
+        if self._task is not None and self.http is not None:
+            self.http.exception = RequestTimeout("Request Timeout")
             self._task.cancel()
 
     async def websocket_handshake(self, request: Request, subprotocols: Any = None) -> WebsocketImplProtocol:

@@ -51,7 +51,8 @@ async def test_arrival_order_is_kept_when_the_write_buffer_is_full(bare: PlainSe
 async def test_text_that_is_not_utf8_closes_with_1007(bare: PlainServer, ours: PlainServer) -> None:
     """F56: bare Sanic loses the message in silence and answers the next one. Bad in a later fragment is as bad."""
     async with raw_socket(bare.port, "/echo") as raw:
-        await raw.send(frame(TEXT, b"\xff\xfe"))
+        await raw.send(frame(TEXT, b"\xff\xfe"), frame(PING, b"p"))
+        assert await raw.read_frame() == (PONG, b"p")  # in one read with it, the next message would be lost as well
         await raw.send_text("next")
         assert await raw.read_message() == "next"
     fragmented = [frame(TEXT, b"ok\xe5", fin=False), frame(CONT, b"x")]

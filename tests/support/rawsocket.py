@@ -29,7 +29,7 @@ def header(opcode: int, length: int, *, fin: bool = True) -> bytes:
 
 @dataclass
 class RawSocket:
-    """`status` is that of the handshake; all waits are bounded by half a minute."""
+    """`status` is that of the handshake; a wait for bytes is bounded by half a minute, one for a frame by two."""
 
     sock: socket.socket
     status: int = 0
@@ -56,22 +56,24 @@ class RawSocket:
 
     async def read_message(self) -> str:
         """The next text message; pings on the way are answered."""
-        while True:
-            opcode, payload = await self.read_frame()
-            if opcode == TEXT:
-                return payload.decode()
-            if opcode == PING:
-                await self.send(frame(PONG, payload))
-            assert opcode != CLOSE, payload
+        async with asyncio.timeout(120):
+            while True:
+                opcode, payload = await self.read_frame()
+                if opcode == TEXT:
+                    return payload.decode()
+                if opcode == PING:
+                    await self.send(frame(PONG, payload))
+                assert opcode != CLOSE, payload
 
     async def close_code(self) -> int | None:
         """Read to the end: the code of the close frame, or None where there was none."""
         code = None
         try:
-            while True:
-                opcode, payload = await self.read_frame()
-                if opcode == CLOSE:
-                    (code,) = struct.unpack("!H", payload[:2])
+            async with asyncio.timeout(120):
+                while True:
+                    opcode, payload = await self.read_frame()
+                    if opcode == CLOSE:
+                        (code,) = struct.unpack("!H", payload[:2])
         except EOFError:
             return code
 

@@ -1,4 +1,4 @@
-"""`Socket` without a network: whatever the bytes and their cuts, messages come whole and in order (F56, F61)."""
+"""`Socket` without a network: whatever the bytes, wherever they are cut, messages come whole, in order (F56, F61)."""
 
 from __future__ import annotations
 
