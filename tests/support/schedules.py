@@ -238,6 +238,7 @@ class Client:
         self.wrong: list[str] = []
         self.line: _Line | None = None
         self.lost = 0
+        self.frames: list[dict[str, Any]] = []
 
     def connect(self) -> None:
         if self.line is None:
@@ -262,6 +263,7 @@ class Client:
         self.put(frame)
 
     def received(self, frame: dict[str, Any], text: str) -> None:
+        self.frames.append(frame)
         if frame["type"] == "ready":
             self.conversation_id = frame["conversation_id"]
             place = self.places.setdefault(frame["conversation_id"], _Place())
@@ -400,11 +402,11 @@ async def run(steps: Sequence[Step], seed: int, *, max_entries: int = 1000) -> t
         async with asyncio.timeout(20):
             for word, *arguments in steps:
                 await _step(house, clients, word, arguments)
-            await _settle(house, clients)
+            await settle(house, clients)
             for client in clients:
                 await _lose(client, None)
                 client.connect()
-            await _settle(house, clients)
+            await settle(house, clients)
     except TimeoutError:
         wrong.append(f"it never ends: {house.turns._lanes}")
     for client in clients:
@@ -457,7 +459,7 @@ async def _lose(client: Client, more: int | None, *, only_if_over: bool = False)
     client.line = None
 
 
-async def _settle(house: House, clients: Sequence[Client]) -> None:
+async def settle(house: House, clients: Sequence[Client]) -> None:
     """Until nothing happens any more."""
     quiet = 0
     while quiet < 20:
