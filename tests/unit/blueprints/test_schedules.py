@@ -39,23 +39,35 @@ async def talking(house: House, max_entries: int) -> Client:
     client = Client(house, hello=True)
     client.connect()
     client.ask("hello there")
+    house.model.gate.clear()
     async with asyncio.timeout(10):
         while len(house.log.in_order.get("c1", ())) <= max_entries:
             await asyncio.sleep(0)
     return client
 
 
+@pytest.mark.parametrize("still_runs", [True, False])
 @pytest.mark.parametrize("hello", [True, False])
-async def test_a_named_query_whose_running_turn_the_log_has_not_whole_is_shown_as_it_stands(hello: bool) -> None:
+async def test_a_named_query_whose_turn_the_log_has_not_whole_is_shown_as_it_stands(
+    hello: bool, still_runs: bool
+) -> None:
     """Rule 5, F60: a snapshot of the bubble so far where the client knows one, else a chunk of it; the rest."""
     house = House(5, max_entries=3)
     client = await talking(house, 5)
     tab = Client(house, hello=hello)
     tab.connect()
+    if not still_runs:
+        house.model.gate.set()
     assert client.last is not None
     tab.put(client.last)
-    await settle(house, [client, tab])
     assert tab.line is not None
+    for _ in range(500):
+        await asyncio.sleep(0)
+    assert not tab.line.busy
+    if still_runs:
+        assert tab.frames[-1]["content"] == "You said that, and I heard "
+    house.model.gate.set()
+    await settle(house, [client, tab])
     bubble = "".join(frame["content"] for frame in tab.frames if frame["type"] in ("chunk", "snapshot"))
     assert bubble == "You said that, and I heard it."
     assert {"snapshot" if hello else "chunk"} <= {frame["type"] for frame in tab.frames}
