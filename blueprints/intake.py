@@ -191,8 +191,7 @@ class Intake:
         assert self._conversation is not None
         if admitted.conversation_id != self._conversation.id:
             await self._conversation_of(admitted.conversation_id, asked.caller, job)
-            self._connection.follow(admitted.conversation_id)
-        if self._connection.replay(admitted.turn_id):
+        if self._connection.replay(admitted.conversation_id, admitted.turn_id):
             return
         unfinished = admitted.earlier is not None and not admitted.earlier.outcome
         if unfinished and not self._gateway.turns.under_way(admitted.conversation_id, admitted.turn_id):

@@ -222,4 +222,17 @@ def test_a_turn_whose_beginning_may_be_gone_is_not_sent_again(kept: int, whole: 
     lane.first += gone
     connection = Connection(cast(Websocket, FakeSocket()), log, 10)
     connection.follow("c1")
-    assert connection.replay("t1") is whole
+    assert connection.replay("c1", "t1") is whole
+
+
+async def test_a_turn_of_another_conversation_comes_with_all_that_followed_it() -> None:
+    """A repeated query led there: from the turn's beginning without a gap, what is live included."""
+    line = Line()
+    line.connection.whole = True
+    line.connection.follow("c1")
+    for turn_id, content in (("t0", "before"), ("t1", "the turn"), ("t2", "running")):
+        line.log.append("c2", turn_id, Chunk(content=content, is_final=False))
+    assert line.connection.replay("c2", "t1")
+    line.say("live", "c2")
+    await line.close()
+    assert line.socket.contents == ["the turn", "running", "live"]
