@@ -67,6 +67,11 @@ class TurnRunner:
         """Whether a turn of this conversation is under way, or about to be."""
         return conversation_id in self._lanes
 
+    def under_way(self, conversation_id: str, turn_id: str) -> bool:
+        """Whether this turn runs or waits."""
+        lane = self._lanes.get(conversation_id)
+        return lane is not None and any(turn.id == turn_id for turn in lane.turns())
+
     def running(self, conversation_id: str) -> RunningTurn | None:
         """The turn of this conversation that runs now."""
         lane = self._lanes.get(conversation_id)

@@ -83,12 +83,16 @@ class Connection:
         self._leave = self._entries.follow(conversation_id, self._wake.set)
         self._wake.set()
 
-    def replay(self, turn_id: str) -> bool:
-        """Send once more what was sent already of this turn of the followed conversation. False where the log does not
-        surely have its beginning, which may be before the first entry that is kept."""
-        entries = self._entries.after(self._conversation_id, 0)
+    def replay(self, conversation_id: str, turn_id: str) -> bool:
+        """Follow the conversation and send once more what was sent already of this turn; where nothing of the
+        conversation was, all from the turn's beginning on. False where the log does not surely have that beginning,
+        which may be before the first entry that is kept."""
+        entries = self._entries.after(conversation_id, 0)
         kept = [entry for entry in entries if entry.turn_id == turn_id]
-        if not kept or (kept[0] is entries[0] and kept[0].seq > 1):
+        begins = bool(kept) and (kept[0] is not entries[0] or kept[0].seq == 1)
+        known = conversation_id == self._conversation_id or (self.whole and conversation_id in self._places)
+        self.follow(conversation_id, kept[0].seq - 1 if begins and not known else None)
+        if not begins:
             return False
         for entry in kept:
             if entry.seq <= self._seq:

@@ -172,32 +172,34 @@ class Intake:
             raise FrameRefused("not_found", "frame.not_found", field="attachments")
         conversation = await self._conversation_of(frame.conversation_id, caller, job)
         self._connection.follow(conversation.id)
-        admitted = await self._accept(
-            Asked(
-                conversation=conversation,
-                query=frame.query,
-                locale=job.locale,
-                caller=caller,
-                toolset=job.toolset,
-                seen=job.seen,
-                client_msg_id=frame.client_msg_id,
-            )
+        asked = Asked(
+            conversation=conversation,
+            query=frame.query,
+            locale=job.locale,
+            caller=caller,
+            toolset=job.toolset,
+            seen=job.seen,
+            client_msg_id=frame.client_msg_id,
         )
+        admitted = await self._accept(asked)
         if admitted.again:
-            await self._show_again(admitted, caller, job)
+            await self._show_again(admitted, asked, job)
 
     async def _accept(self, asked: Asked) -> Admitted:
         """It becomes a turn even where the connection is lost meanwhile: half accepted, it would never have an end."""
         return await asyncio.shield(self._gateway.turns.accept(asked))
 
-    async def _show_again(self, admitted: Admitted, caller: Caller, job: _Job) -> None:
+    async def _show_again(self, admitted: Admitted, asked: Asked, job: _Job) -> None:
         """The turn that the query was before: its entries while the log has them, what came of it afterwards."""
         assert self._conversation is not None
         if admitted.conversation_id != self._conversation.id:
-            await self._conversation_of(admitted.conversation_id, caller, job)
-            self._connection.follow(admitted.conversation_id)
-        if not self._connection.replay(admitted.turn_id):
-            show_again(self._gateway, self._connection, admitted, job.locale)
+            await self._conversation_of(admitted.conversation_id, asked.caller, job)
+        if self._connection.replay(admitted.conversation_id, admitted.turn_id):
+            return
+        unfinished = admitted.earlier is not None and not admitted.earlier.outcome
+        if unfinished and not self._gateway.turns.under_way(admitted.conversation_id, admitted.turn_id):
+            admitted = await self._accept(asked)  # it has ended since the store was asked: now the store knows how
+        show_again(self._gateway, self._connection, admitted, job.locale)
 
     async def _answer(self, frame: Approve, caller: Caller, job: _Job) -> None:
         """The resident's yes or no by the approval's id: only its owner's, only while it waits."""

@@ -80,8 +80,8 @@ async def test_odd_characters_come_back_as_they_were(start: Start) -> None:
 
 
 async def test_sizes_to_the_byte(steward: Steward) -> None:
-    """F58: a frame of exactly 64 KiB of Chinese text is read (too_large as a query, an answer where the query is
-    short); one byte more closes with 1009. 4,000 characters are a query, one more is too_large; bytes do not count."""
+    """F58: a frame of exactly 64 KiB of Chinese text is read (too_large as a query, answered where it is short);
+    one byte more closes with 1009. 4,000 characters are a query, one more is too_large; bytes do not count there."""
     async with talk(steward.ws) as resident:
         assert (await resident.ask("好" * 4000)).outcome == "success"
         for size in (65535, 65536):

@@ -109,6 +109,7 @@ class Wire:
         self._conversations: dict[str, _Conversation] = {}
         self._hello: dict[str, Any] | None = None
         self._snapshot_due = ""
+        self._shown = ""
         self._named = False
         self._seen: dict[tuple[str, int], str] = {}
 
@@ -179,6 +180,9 @@ class Wire:
     def _entry(self, frame: dict[str, Any]) -> None:
         known = self._conversations.setdefault(frame["conversation_id"], _Conversation())
         seq, turn_id = frame["seq"], frame["turn_id"]
+        if self._hello is None and self._shown not in ("", frame["conversation_id"]):
+            known.running, known.joined = "", True  # it came back: live from here, whatever was missed meanwhile
+        self._shown = frame["conversation_id"]
         if known.seq is not None:
             gapless = self._hello is not None
             self._require(seq == known.seq + 1 if gapless else seq > known.seq, f"seq {seq} after {known.seq}")

@@ -94,10 +94,13 @@ class RecordingLog(MemoryLog):
 
 
 class Parrot:
-    """`order ...` asks for a write, `look ...` for a read, anything else is repeated in pieces."""
+    """`order ...` asks for a write, `look ...` for a read, anything else is repeated in pieces, the last one when the
+    gate is open."""
 
     def __init__(self, dice: Dice) -> None:
         self._dice, self._numbers = dice, itertools.count()
+        self.gate = asyncio.Event()
+        self.gate.set()
         self.histories: list[Sequence[Any]] = []
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[TextDelta | ToolCall | ModelEnd]:
@@ -112,6 +115,8 @@ class Parrot:
             yield ToolCall(f"call{next(self._numbers)}", word, "{}")
         else:
             for piece in ("You ", "said ", "that, ", "and ", "I ", "heard ", "it."):
+                if piece == "it.":
+                    await self.gate.wait()
                 yield TextDelta(piece)
                 await self._dice.give_way(2)
         yield ModelEnd("stop", input_tokens=1, output_tokens=1)
@@ -154,7 +159,7 @@ class House:
         self.dice, self.clock = Dice(seed), StoppedClock()
         self.log = RecordingLog(max_entries, 1000, new_epoch=ids("e"), window_s=WINDOW_S, clock=self.clock)
         self.model = Parrot(self.dice)
-        self.approvals = MemoryApprovals(1000)
+        self.approvals, self.records = MemoryApprovals(1000), MemoryTurns(1000, 86400)
         self.toolset = FakeToolset(
             {"order": FakeTool(effect="write", result=self._answer), "look": FakeTool(result=self._answer)},
             Caller("verified", "anna", Identity("anna", None, {})),
@@ -164,7 +169,7 @@ class House:
             self.model,
             log=self.log,
             conversations=SlowStore(self.conversations, self.dice),
-            turns=SlowStore(MemoryTurns(1000, 86400), self.dice),
+            turns=SlowStore(self.records, self.dice),
             approvals=SlowStore(self.approvals, self.dice),
         )
         self.turns = TurnRunner(outside)
@@ -240,6 +245,7 @@ class Client:
         self.wrong: list[str] = []
         self.line: _Line | None = None
         self.lost = 0
+        self.frames: list[dict[str, Any]] = []
 
     def connect(self) -> None:
         if self.line is None:
@@ -264,6 +270,7 @@ class Client:
         self.put(frame)
 
     def received(self, frame: dict[str, Any], text: str) -> None:
+        self.frames.append(frame)
         if frame["type"] == "ready":
             self.conversation_id = frame["conversation_id"]
             place = self.places.setdefault(frame["conversation_id"], _Place())
@@ -402,11 +409,11 @@ async def run(steps: Sequence[Step], seed: int, *, max_entries: int = 1000) -> t
         async with asyncio.timeout(20):
             for word, *arguments in steps:
                 await _step(house, clients, word, arguments)
-            await _settle(house, clients)
+            await settle(house, clients)
             for client in clients:
                 await _lose(client, None)
                 client.connect()
-            await _settle(house, clients)
+            await settle(house, clients)
     except TimeoutError:
         wrong.append(f"it never ends: {house.turns._lanes}")
     for client in clients:
@@ -459,7 +466,7 @@ async def _lose(client: Client, more: int | None, *, only_if_over: bool = False)
     client.line = None
 
 
-async def _settle(house: House, clients: Sequence[Client]) -> None:
+async def settle(house: House, clients: Sequence[Client]) -> None:
     """Until nothing happens any more."""
     quiet = 0
     while quiet < 20:
@@ -478,6 +485,10 @@ def judge(house: House, clients: Sequence[Client]) -> list[str]:
             place, last = client.places.get(client.conversation_id), house.log.last_seq(client.conversation_id)
             if (place is None or place.after != last) and client.line.socket.code is None:
                 wrong.append(f"client {number}: has {place}, the log {last}")
+    ended = {turn.id for turn in house.records._by_id.values() if turn.outcome}
+    logged = {frame["turn_id"] for frames in house.log.in_order.values() for frame in frames}
+    if not ended == logged == set(house.records._by_id):
+        wrong.append(f"claimed {set(house.records._by_id)}, in the log {logged}, ended {ended}")
     keys = Counter(key for name, _, key in house.toolset.sent if name == "order")
     wrong += [f"write {key} was sent {count} times" for key, count in keys.items() if count > 1]
     outcomes = {one.id: one.outcome for one in house.approvals._by_id.values() if one.state == "approved"}

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, cast
 
+import pytest
 from sanic import Websocket
 from sanic.exceptions import WebsocketClosed
 
@@ -144,3 +145,94 @@ async def test_a_client_that_is_too_far_behind_gets_what_is_left() -> None:
         line.say(str(number))
     await line.close()
     assert [frame["seq"] for frame in line.socket.sent] == [8, 9, 10]
+
+
+async def test_a_client_with_hello_that_is_too_far_behind_gets_none_of_what_is_left() -> None:
+    """It may not see a gap: closed with 4409, it comes back and is told; and nothing later is sent before the close."""
+    line = Line(max_entries=3)
+    line.connection.whole = True
+    line.connection.follow("c1")
+    line.say("first")
+    await line.until(lambda: line.socket.contents == ["first"])
+    for number in range(10):
+        line.say(str(number))
+    async with asyncio.timeout(10):
+        await line.writer
+    assert line.socket.contents == ["first"]
+    assert line.socket.closed == [4409]
+    assert line.connection.seq == 1, "what it has is what it was sent"
+    line.connection.follow("c2")
+    assert [key for key, lane in line.log._lanes.items() if lane.followers] == []
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_who_comes_back_to_a_conversation_goes_on_where_he_left_it(whole: bool) -> None:
+    """Rule 3: with `hello` without a gap; the tutorial's client is sent what is new."""
+    line = Line()
+    line.connection.whole = whole
+    line.connection.follow("c1")
+    line.say("one")
+    line.connection.follow("c2")
+    line.say("two")
+    line.say("three", "c2")
+    line.connection.follow("c1")
+    line.say("four")
+    await line.close()
+    assert line.socket.contents == (["one", "three", "two", "four"] if whole else ["one", "three", "four"])
+
+
+async def test_a_resume_elsewhere_still_sends_what_was_logged_before_it() -> None:
+    """`follow` with a place in another conversation leaves nothing of the former one unsent."""
+    line = Line()
+    line.say("old", "c2")
+    line.connection.follow("c1")
+    line.say("the end")
+    line.connection.follow("c2", 0)
+    await line.close()
+    assert line.socket.contents == ["the end", "old"]
+
+
+async def test_who_comes_back_to_a_log_that_was_lost_is_sent_away_to_resume() -> None:
+    """Another numbering has begun: closed with 4409, and nothing of it is sent as if it followed."""
+    line = Line()
+    line.connection.whole = True
+    line.connection.follow("c1")
+    line.say("one")
+    line.connection.follow("c2")
+    del line.log._lanes["c1"]
+    line.log._new_epoch = lambda: "another"
+    line.say("other")
+    line.connection.follow("c1")
+    line.say("more")
+    async with asyncio.timeout(10):
+        await line.writer
+    assert line.socket.contents == ["one"]
+    assert line.socket.closed == [4409]
+
+
+@pytest.mark.parametrize(("kept", "whole"), [(10, True), (3, False), (2, False)])
+def test_a_turn_whose_beginning_may_be_gone_is_not_sent_again(kept: int, whole: bool) -> None:
+    """Entries 3 to 5 are the turn's; of the log the newest so many are kept."""
+    log = MemoryLog(1000, 10, new_epoch=lambda: "e")
+    for number in range(5):
+        log.append("c1", "t0" if number < 2 else "t1", Chunk(content=str(number), is_final=False))
+    lane = log._lanes["c1"]
+    gone = max(0, 5 - kept)
+    del lane.entries[:gone]
+    lane.first += gone
+    connection = Connection(cast(Websocket, FakeSocket()), log, 10)
+    connection.follow("c1")
+    assert connection.replay("c1", "t1") is whole
+
+
+async def test_a_turn_of_another_conversation_comes_with_all_that_followed_it() -> None:
+    """A repeated query led there: from the turn's beginning without a gap, what is live included."""
+    line = Line()
+    line.connection.whole = True
+    line.connection.follow("c1")
+    for turn_id, content in (("t0", "before"), ("t1", "the turn"), ("t2", "running")):
+        line.log.append("c2", turn_id, Chunk(content=content, is_final=False))
+    assert line.connection.replay("c2", "t1")
+    line.say("live", "c2")
+    await line.close()
+    assert line.socket.contents == ["the turn", "running", "live"]

@@ -16,8 +16,8 @@ from blueprints.gateway import Gateway
 from blueprints.intake import Intake
 from integrations.stores.memory import MemoryConversations
 from integrations.stores.memory_log import MemoryLog
-from schemas.client_frames import Query
-from schemas.conversation import Conversation
+from schemas.client_frames import Approve, Query
+from schemas.conversation import Conversation, TurnRecord
 from schemas.errors import FrameRefused
 from schemas.frames import AttachmentLimits, ErrorFrame, Limits
 from schemas.tool import Caller, Identity, ToolCall
@@ -384,3 +384,98 @@ async def test_a_yes_sent_before_the_write_was_shown_is_no_yes_to_it() -> None:
     await client.ask("yes")
     assert [name for name, _, _ in anna.sent] == ["order"]
     await desk.turns.close()
+
+
+async def test_a_yes_that_waited_for_its_identity_is_no_yes_to_what_another_tab_was_shown_meanwhile() -> None:
+    """A19: when it was sent, nothing was parked."""
+    desk = Desk()
+    anna, one, two = desk.toolsets.by_token["anna"], desk.connect(), desk.connect()
+    mine = await one.ask("hello", token="anna")
+    desk.model._steps = [[ToolCall("1", "order", "{}")]]
+    gate = desk.toolsets.by_token["anna2"].caller_gate = asyncio.Event()
+    desk.toolsets.by_token["anna2"].tools = anna.tools
+    two.intake.put(Query(query="yes", token="anna2", conversation_id=mine))
+    await one.ask("order it")
+    ends = one.done()
+    gate.set()
+    await until(lambda: one.done() == ends + 1)
+    assert anna.sent == desk.toolsets.by_token["anna2"].sent == []
+    await one.ask("yes")
+    assert [name for name, _, _ in anna.sent] == ["order"]
+    await desk.turns.close()
+
+
+async def test_a_query_whose_connection_is_lost_while_it_is_taken_becomes_a_turn_all_the_same() -> None:
+    """Rule 5: half accepted, it would be known by its name and never have an end."""
+    desk = Desk(["hello"])
+    claim, claimed, gate = desk.gateway.turn_store.claim, asyncio.Event(), asyncio.Event()
+
+    async def slowly(record: TurnRecord) -> TurnRecord | None:
+        found = await claim(record)
+        claimed.set()
+        await gate.wait()
+        return found
+
+    desk.gateway.turn_store.claim = slowly  # type: ignore[method-assign]
+    client = desk.connect()
+    client.intake.put(Query(query="x", token="anna", client_msg_id="m1"))
+    await claimed.wait()
+    client.intake.close()
+    await asyncio.sleep(0)
+    gate.set()
+    await until(lambda: client.done() == 1)
+    latest = await desk.gateway.turn_store.latest(client.connection.followed[-1])
+    assert latest is not None
+    assert latest.outcome == "success"
+    await desk.turns.close()
+
+
+async def approval_of(desk: Desk, client: Client, **fields: Any) -> str:
+    desk.model._steps = [[ToolCall("1", "order", "{}")]]
+    conversation_id = await client.ask("order it", **fields)
+    parked = await desk.gateway.approvals.pending(conversation_id)
+    assert parked is not None
+    return parked.id
+
+
+async def answer(client: Client, approval_id: str, token: str | None = None) -> None:
+    before = client.done()
+    client.intake.put(Approve(approval_id=approval_id, approved=True, token=token))
+    await until(lambda: client.done() > before)
+
+
+async def test_another_subjects_approve_is_not_found_and_changes_nothing(desk: Desk) -> None:
+    """A14, A17: the connection's conversation stays the first one's; his own yes runs the write."""
+    client = desk.connect()
+    approval_id = await approval_of(desk, client, token="anna")
+    mine = client.connection.followed[-1]
+    await answer(client, approval_id, "bert")
+    assert client.codes == ["not_found"]
+    assert client.connection.followed == [mine]
+    await answer(client, approval_id, "anna")
+    assert [key for _, _, key in desk.toolsets.by_token["anna"].sent] == [approval_id]
+    assert desk.toolsets.by_token["bert"].sent == []
+
+
+async def test_an_approve_that_logs_in_makes_the_conversation_the_subjects(desk: Desk) -> None:
+    """Rule 7: what was parked before the login is his afterwards, by its id as by a word; elsewhere it is not found."""
+    desk.toolsets.anonymous.tools = desk.toolsets.by_token["anna"].tools
+    client = desk.connect()
+    approval_id = await approval_of(desk, client)
+    stranger = desk.connect()
+    await answer(stranger, approval_id, "bert")
+    assert stranger.codes == ["not_found"]
+    await answer(client, approval_id, "anna")
+    assert client.codes == []
+    assert client.conversation().owner == "anna"
+    assert [key for _, _, key in desk.toolsets.by_token["anna"].sent] == [approval_id]
+
+
+async def test_an_approve_counts_while_it_cannot_be_said_who_the_token_is(desk: Desk) -> None:
+    """The identity upstream is down; the same token on the same connection is still the one who was asked."""
+    client = desk.connect()
+    approval_id = await approval_of(desk, client, token="anna")
+    desk.toolsets.by_token["anna"].who = Caller("unknown", "digest-anna", provisional="digest-anna")
+    await answer(client, approval_id)
+    assert client.codes == []
+    assert [key for _, _, key in desk.toolsets.by_token["anna"].sent] == [approval_id]
