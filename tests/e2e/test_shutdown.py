@@ -148,7 +148,6 @@ async def test_out_of_descriptors_turns_go_on_and_the_probe_says_so(start: Start
             hard = resource.prlimit(steward.process.pid, resource.RLIMIT_NOFILE)[1]
             resource.prlimit(steward.process.pid, resource.RLIMIT_NOFILE, (taken + 48, hard))
             upgraded = [await stack.enter_async_context(raw_socket(steward.port)) for _ in range(40)]
-            assert [raw.status for raw in upgraded] == sorted(raw.status for raw in upgraded)
             assert {raw.status for raw in upgraded} == {101, 503}
             mute = [await stack.enter_async_context(raw_tcp(steward.port)) for _ in range(40)]
             assert await mute[-1].read_all() == b""
