@@ -25,6 +25,8 @@ _ADDRESS_SIGNS = frozenset(":/\\.?#%&@<[]!")
 _END_SIGNS = frozenset(".,;:?!'\")] \t\n\r")
 _PROSE = re.compile("[\u3001-\u303f\u3400-\u9fff\uff01-\uff5e]{2,}")
 _BEGINNINGS = ("https://", "http://", "www.")
+# What stands before the end of a step and cannot be the beginning of an address: words, and numbers such as 356.20.
+_NOT_BEGUN = re.compile("(?!.*www)[0-9A-Za-z\u3400-\u4dbf\u4e00-\u9fff.,:，。：；！？、]*", re.IGNORECASE)
 _MAX_RUN = 300
 _WORD_SIGNS = "".join(WORD)
 
@@ -48,6 +50,7 @@ class LinkFilter:
         self._cut = False  # something was taken out here: its neighbours must not become one word
         self._bare_host = False  # an allowed address was put last, and what follows it could become part of its host
         self._whole = False  # the same of one with a path
+        self._seam = False  # a step ended in what could be the beginning of an address
         self._slashes = False  # `//` was put last: `//"a"@host` is one address for some
         self._line = "blank"  # what stands in this line so far: blank, marks (no letter yet), text
         self._may_define = False  # a `[` began a line of this paragraph, so `]:` would define a link
@@ -83,6 +86,7 @@ class LinkFilter:
         elif mode == self._bang:
             self._put(held)
         self._release()
+        self._seam = _NOT_BEGUN.fullmatch(self._run) is None
         return self._taken()
 
     def clean(self, text: str) -> str:
@@ -299,7 +303,7 @@ class LinkFilter:
             text = " " + text
         ends = all(sign in _END_SIGNS for sign in text) and not text[-1].isspace()
         self._bare_host, self._whole = self._bare_host and ends, self._whole and ends
-        self._cut = False
+        self._cut = self._seam = False
         self._run = re.split(r"\s", (self._run + text)[-_MAX_RUN:])[-1]
         self._slashes = text.replace("\\", "").endswith("//")
         self._may_define = self._may_define or ("[" in text and self._line != "text")
@@ -320,6 +324,8 @@ class LinkFilter:
 
     def _needs_blank(self, text: str) -> bool:
         last, first = self._last, text[0]
+        if self._seam and not first.isspace():
+            return True
         if last == "]" and (first == "(" or (first == ":" and self._may_define)):
             return True
         if last == "!" and first == "[":  # a step ended between them: an image's whose link would be kept

@@ -49,7 +49,7 @@ _WORDS = re.compile(  # CJK punctuation ends a word for every renderer
     r"[#$%&'+,\-./0-9:;=?@A-Z\\^_`a-z|~\x00-\x08\x0e-\x1b\x7f\u0080-\u200f\u2028-\u2fff\u3004-\u3007\u3012\u3013\u301c-\ufefe"
     r"\uff10-\uff19\uff21-\U0010ffff]+"
 )
-_DEFANGED = re.compile(r":?/{2,}|[:.&\\]")
+_DEFANGED = re.compile(r":?/{2,}|[:.&\\]|@(?=localhost)", re.IGNORECASE)
 
 Kind = Literal["address", "name"]
 
@@ -83,7 +83,7 @@ def defanged(text: str) -> str:
     """`text` to be read exactly and linked by nobody: what would make a link, an image or a tag stands in brackets
     (`https[://]evil[.]com`), as security notices write addresses. Nothing is left out or hidden."""
     text = _WORDS.sub(lambda match: _DEFANGED.sub(r"[\g<0>]", match[0]) if kind(match[0]) else match[0], text)
-    text = re.sub(r"//(?=[^\s\[\]()#-'+-;=?@A-Z\\^_a-z~])", r"[\g<0>]", text)  # `//"a"@host` is one address for some
+    text = re.sub(r"//(?=\\*[^\s\[\]()#-'+-;=?@A-Z\\^_a-z~])", r"[\g<0>]", text)  # `//"a"@host` is one address for some
     text = re.sub(r"<(?=[A-Za-z/!?])", "[<]", text)
     return re.sub(r"\]([(:]+)", r"][\1]", text)
 

@@ -196,6 +196,7 @@ def test_how_a_text_is_cut_makes_no_difference(text: str, data: st.DataObject) -
 @settings(max_examples=1500, deadline=None)
 @given(TEXTS, TEXTS)
 @example("!", "[a](https://estate.example/b)")
+@example("//例子", "a@evil.com")
 def test_an_answer_that_goes_on_after_a_cut_is_judged_whole(first: str, second: str) -> None:
     """A step that its length ends may stop in the middle of an address; the next one goes on with it."""
     stream = LinkFilter(ALLOWED, REMOVED)
@@ -205,6 +206,7 @@ def test_an_answer_that_goes_on_after_a_cut_is_judged_whole(first: str, second: 
 
 @settings(max_examples=1500, deadline=None)
 @given(TEXTS)
+@example("](//\\\\<")
 def test_what_left_once_leaves_again(text: str) -> None:
     """A text that is clean stays as it is, so that it may pass more than one hand."""
     once = clean(text)
@@ -213,6 +215,7 @@ def test_what_left_once_leaves_again(text: str) -> None:
 
 @settings(max_examples=1500, deadline=None)
 @given(TEXTS)
+@example("@localhost/?d=1")
 def test_a_defanged_text_makes_no_link_and_passes_the_filter_unchanged(text: str) -> None:
     """What a resident is shown of a write is exact, and the same for every client."""
     shown = "• 说明：" + defanged(re.sub(r"[\x00-\x1f\u200b]", " ", text))
