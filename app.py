@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import secrets
@@ -181,7 +182,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     @app.after_server_start
     async def started(_: Sanic[Any, Any]) -> None:
         watchdog.start()
-        app.add_task(store.sweep_now_and_then(_SWEEP_S))
+        app.ctx.sweeper = asyncio.create_task(store.sweep_now_and_then(_SWEEP_S))
         notes = Counter(note.action for note in catalogue.notes)
         log.info("started", tools=catalogue.tool_counts(), notes=dict(notes))
         print(banner(settings, catalogue), flush=True)
@@ -193,6 +194,8 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     @app.after_server_stop
     async def stopped(_: Sanic[Any, Any]) -> None:
         watchdog.stop()
+        app.ctx.sweeper.cancel()
+        await asyncio.gather(app.ctx.sweeper, return_exceptions=True)
         await model.close()
         await toolsets.close()
         await store.close()

@@ -51,7 +51,8 @@ async def test_logging_out_on_a_connection_starts_another_conversation(steward: 
 
 
 async def test_the_token_is_in_the_upstreams_log_and_nowhere_else(start: Start) -> None:
-    """A unique token arrives at the upstreams, each in its own header, and is in no frame, log line or file."""
+    """A unique token arrives at the upstreams, each in its own header, and is in no frame, log line or file, the
+    conversations' database among them (A79)."""
     with start() as steward:
         token = steward.login("user123")
         async with talk(steward.ws, "user123", token) as resident:

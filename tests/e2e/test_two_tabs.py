@@ -56,7 +56,7 @@ async def test_two_yeses_in_the_same_moment_are_one_write(start: Start, by: str)
     """A18: in each of the runs both tabs confirm what was shown at once: one request arrives, both read what
     came of it, and the second is told that it was decided already, with the same result."""
     async with ChatServer(scripted(answer)) as server:
-        with start(**environment(server)) as steward:
+        with start(**environment(server), STEWARD_RATE_CONNECTION="100000/minute") as steward:
             token = steward.login("user123")
             async with talk(steward.ws, "user123", token) as one, talk(steward.ws, "user123", token) as two:
                 named = {"conversation_id": (await one.hello())["conversation_id"]}
