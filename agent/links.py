@@ -137,7 +137,7 @@ class LinkFilter:
             self._let_go()
             self._put("< " if sign == "!" else "<")
             self._text(sign)
-        elif sign in WORD or _is_hidden(sign) or _goes_on(self._held, sign):
+        elif sign in WORD or _is_hidden(sign) or _goes_on(self._held[1:], sign):
             self._held += sign
         else:
             word = self._let_go()[1:]
@@ -379,7 +379,7 @@ def _is_hidden(sign: str) -> bool:
 
 def _goes_on(word: str, sign: str) -> bool:
     """Whether an address that began goes on with a letter of another script, as part of its host."""
-    if sign.isascii() or not sign.isalnum():
+    if not word or sign.isascii() or not sign.isalnum():
         return False
     if word.endswith("."):  # `.рф` is the one such ending that is linked without a scheme
         return sign in "рР" or "//" in word or word.lower().startswith("www.")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sanic import Sanic
 from sanic_testing.reusable import ReusableClient
 
 from tests.support.steward import Steward, start_steward
+
+# In CI the same examples every time: a change is judged by itself. Elsewhere new ones are looked for in each run.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

@@ -206,6 +206,7 @@ def test_an_answer_that_goes_on_after_a_cut_is_judged_whole(first: str, second: 
 
 @settings(max_examples=1500, deadline=None)
 @given(TEXTS)
+@example("<www.例子")
 @example("](//\\\\<")
 def test_what_left_once_leaves_again(text: str) -> None:
     """A text that is clean stays as it is, so that it may pass more than one hand."""
