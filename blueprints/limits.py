@@ -185,12 +185,13 @@ class Guard:
 class Seat:
     """One connection's place: its rates, and the time that it may be silent."""
 
-    __slots__ = ("_guard", "_heard", "_refused", "_timer", "address", "has_spoken", "number")
+    __slots__ = ("_guard", "_heard", "_refused", "_refused_at", "_timer", "address", "has_spoken", "number")
 
     def __init__(self, guard: Guard, address: str, number: str) -> None:
         self._guard, self.address, self.number = guard, address, number
         self.has_spoken = False
         self._refused = 0
+        self._refused_at = -math.inf
         self._heard = guard.clock()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -201,13 +202,16 @@ class Seat:
         try:
             self._guard.hit([mine, (bounds.rate_address, "address", self.address)])
         except FrameRefused:
-            self._refused += 1
+            now = self._guard.clock()
+            if now - self._refused_at > bounds.rate_connection.get_expiry():
+                self._refused = 0  # it has kept within its rate for a while
+            self._refused, self._refused_at = self._refused + 1, now
             raise
-        self._refused = 0
 
     @property
     def floods(self) -> bool:
-        """It was refused, and goes on: as many messages again as it may send at once."""
+        """It was refused, and goes on: as many messages again as it may send at once, with no pause of a whole window
+        between two refusals."""
         return self._refused > self._guard.bounds.rate_connection.amount
 
     def valid(self) -> None:

@@ -10,6 +10,7 @@
 | `send` and keepalive share a lock: a client that does not read is never found dead | no lock |
 | a peer that never answers `close` stays | it is cut off after a while |
 | the wait for a request starts again with every byte | one deadline from its first byte |
+| what a client sends in one piece with its upgrade is lost | it is the WebSocket's first bytes |
 
 `tests/e2e/test_sanic_defects.py` shows each of them on bare Sanic: it fails once Sanic has mended it. Next: `chat.py`.
 """
@@ -34,6 +35,7 @@ from websockets.exceptions import InvalidState, ProtocolError
 from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+from websockets.streams import StreamReader
 
 _SLICE_BYTES = 2048  # of what was read, parsed at a time: a flood is noticed before it has become a list of frames
 _PONG = 0x80 | Opcode.PONG
@@ -75,6 +77,7 @@ class Socket(WebsocketImplProtocol):
         self._control_due = 0.0
         self._heard = True
         self._failed = self._ended = False
+        self._unwanted = 0
         self._has_room = io_proto._can_write
         self._heartbeat: asyncio.TimerHandle | None = self._in(bounds.ping_interval_s, self._beat)
         self._assembly: asyncio.TimerHandle | None = None
@@ -86,9 +89,16 @@ class Socket(WebsocketImplProtocol):
         self._heard = True
         done = False
         for at in range(0, len(data), _SLICE_BYTES):
-            if self._failed or self.ws_proto.state is State.CLOSED:
+            piece = data[at : at + _SLICE_BYTES] if len(data) > _SLICE_BYTES else data
+            over = self._failed or self.ws_proto.state is State.CLOSED
+            if over or self.ws_proto.state is not State.OPEN:
+                self._unwanted += len(data) - at if over else len(piece)
+                if self._unwanted > self._bounds.max_message_bytes:
+                    self._read_no_more()
+                    return
+            if over:
                 return  # read on, so that the peer can read why it was closed; nothing is kept
-            self.ws_proto.receive_data(data[at : at + _SLICE_BYTES] if len(data) > _SLICE_BYTES else data)
+            self.ws_proto.receive_data(piece)
             for frame in self.ws_proto.events_received():
                 if not self._failed and isinstance(frame, Frame):
                     done = self._take(frame) or done
@@ -179,6 +189,12 @@ class Socket(WebsocketImplProtocol):
 
     # -- inside
 
+    def _read_no_more(self) -> None:
+        """What comes after our close is a flood: it waits in the kernel until the close timeout ends all of it."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.pause_reading()
+
     def _take(self, frame: Frame) -> bool:
         """One frame of the peer's. True if it completed a message."""
         if frame.opcode in CTRL_OPCODES:
@@ -228,7 +244,9 @@ class Socket(WebsocketImplProtocol):
 
     def _watch_assembly(self, done: bool) -> None:
         """The time that a message may take runs while one is incomplete, in its fragments or within a frame."""
-        incomplete = self.ws_proto.current_size is not None or bool(self.ws_proto.reader.buffer)
+        incomplete = self.ws_proto.state is State.OPEN and (
+            self.ws_proto.current_size is not None or self._within_frame
+        )
         if self._assembly is not None and (done or not incomplete):
             self._assembly.cancel()
             self._assembly = None
@@ -236,6 +254,14 @@ class Socket(WebsocketImplProtocol):
             self._assembly = self._in(
                 self._bounds.message_timeout_s, lambda: self.fail_connection(1008, "a message took too long")
             )
+
+    @property
+    def _within_frame(self) -> bool:
+        """Whether the parser has begun a frame. Its buffer does not say so where all that came of it is its header."""
+        step: Any = self.ws_proto.parser
+        while (inner := getattr(step, "gi_yieldfrom", None)) is not None:
+            step = inner
+        return getattr(step, "gi_code", None) is not StreamReader.at_eof.__code__
 
     def _beat(self) -> None:
         self._heard = False
@@ -358,6 +384,10 @@ class SocketProtocol(WebSocketProtocol):
             raise SanicException(response.body.decode(errors="replace"), response.status_code)
         await self.send(response.serialize())  # type: ignore[no-untyped-call]
         self.websocket = Socket(ws_proto, self, self.bounds)
+        early = bytes(self.recv_buffer)
+        self.recv_buffer.clear()
+        if early:
+            self.websocket.data_received(early)
         return self.websocket
 
 

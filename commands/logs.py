@@ -14,8 +14,13 @@ from typing import Any
 import structlog
 
 _MAX_VALUE_CHARS = 256
-# A JWT, and what follows "Bearer": no event means to carry one; a library's exception text might.
-_SECRETS = re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.?[\w-]*|(?<=[Bb]earer )[^\s\"',]+|\bsk-[\w-]{8,}")
+# A JWT, what follows "Bearer" or "token=", a mobile number: no event means to carry one; a library's exception might.
+_SECRETS = re.compile(
+    r"eyJ[\w-]{5,}\.[\w-]+\.?[\w-]*|(?<=[Bb]earer )[^\s\"',]+|\bsk-[\w-]{8,}"
+    r"|(?<=token=)[^\s\"'&,]+|(?<!\d)1[3-9]\d{9}(?!\d)",
+)
+# What steers a terminal or turns a line's direction (A24): written as an escape. A traceback keeps its lines.
+_STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SANICS_ADVICE = "Sanic is running in PRODUCTION mode"  # on a terminal it advises a development server: not meant here
 # These say a request's whole address, query included, at INFO; or what a client sent, at DEBUG; or nothing of use.
 _QUIET = ("httpx", "httpcore", "httpx2", "httpcore2", "openai", "websockets", "sanic.websockets", "asyncio", "sanic")
@@ -86,5 +91,5 @@ def _masked_value(value: Any, max_chars: int | None) -> Any:
 
 
 def _clean(value: str, max_chars: int | None) -> str:
-    value = _SECRETS.sub("***", value)
+    value = _STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", _SECRETS.sub("***", value))
     return value if max_chars is None or len(value) <= max_chars else value[:max_chars] + "…"

@@ -48,6 +48,20 @@ async def test_arrival_order_is_kept_when_the_write_buffer_is_full(bare: PlainSe
     assert await received_with_a_full_write_buffer(ours) == ["first", "second"]
 
 
+async def first_echo_of_an_early_message(server: PlainServer) -> str:
+    """What is echoed first, where one message was sent in one write with the upgrade and another one after it."""
+    async with raw_tcp(server.port) as raw:
+        await raw.handshake("/echo", {}, early=frame(TEXT, b"early"))
+        await raw.send_text("next")
+        return await raw.read_message()
+
+
+async def test_a_message_in_one_piece_with_the_upgrade_is_a_message(bare: PlainServer, ours: PlainServer) -> None:
+    """Bare Sanic loses it. A client should wait for the answer (RFC 6455, 4.1); a proxy may join them."""
+    assert await first_echo_of_an_early_message(bare) == "next"
+    assert await first_echo_of_an_early_message(ours) == "early"
+
+
 async def test_text_that_is_not_utf8_closes_with_1007(bare: PlainServer, ours: PlainServer) -> None:
     """F56: bare Sanic loses the message in silence and answers the next one. Bad in a later fragment is as bad."""
     async with raw_socket(bare.port, "/echo") as raw:

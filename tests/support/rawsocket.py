@@ -101,7 +101,8 @@ class RawSocket:
         del self.buffer[:count]
         return taken
 
-    async def handshake(self, path: str, headers: dict[str, str]) -> None:
+    async def handshake(self, path: str, headers: dict[str, str], early: bytes = b"") -> None:
+        """Ask for the upgrade, with `early` in the same write, and read the head of the answer."""
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [
             f"GET {path} HTTP/1.1",
@@ -112,7 +113,7 @@ class RawSocket:
             "Sec-WebSocket-Version: 13",
             *(f"{name}: {value}" for name, value in headers.items()),
         ]
-        await self.send("\r\n".join([*lines, "", ""]).encode())
+        await self.send("\r\n".join([*lines, "", ""]).encode(), early)
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += await self._exactly(1)

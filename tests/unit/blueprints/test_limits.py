@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -102,7 +103,8 @@ def test_connections_of_one_address_and_of_one_subject_share_their_rate() -> Non
 
 
 def test_who_goes_on_after_being_refused_floods() -> None:
-    """F50: as many refusals in a row as messages are allowed are borne; one taken in between forgives them."""
+    """F50: as many refusals in a row as messages are allowed are borne; a whole window
+    without one forgives them."""
     clock = Clock()
     seat = guard(clock).enter("192.0.2.1")
     for _ in range(20):
@@ -119,6 +121,31 @@ def test_who_goes_on_after_being_refused_floods() -> None:
     assert not seat.floods
     refusal(seat.message)
     assert seat.floods
+
+
+def test_who_keeps_above_the_rate_floods_however_slowly() -> None:
+    """F50: three messages a second are ten refusals in ten seconds; what is admitted in between forgives none."""
+    clock = Clock()
+    seat = guard(clock).enter("192.0.2.1")
+    sent = 0
+    while not seat.floods:
+        sent += 1
+        assert sent < 200
+        with suppress(FrameRefused):
+            seat.message()
+        clock.now += 1 / 3
+
+
+def test_who_is_refused_now_and_then_and_waits_does_not_flood() -> None:
+    """A burst of 21 every half minute, for an hour."""
+    clock = Clock()
+    seat = guard(clock, address="100000/minute").enter("192.0.2.1")
+    for _ in range(120):
+        for _ in range(20):
+            seat.message()
+        refusal(seat.message)
+        clock.now += 30
+    assert not seat.floods
 
 
 def test_the_library_judges_by_its_own_moving_window() -> None:

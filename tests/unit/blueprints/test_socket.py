@@ -27,7 +27,10 @@ class Wire:
         self._can_write = asyncio.Event()
         self._can_write.set()
         self.written = b""
-        self.ended = self.aborted = False
+        self.ended = self.aborted = self.paused = False
+
+    def pause_reading(self) -> None:
+        self.paused = True
 
     def write(self, data: bytes) -> None:
         assert not self.ended, "nothing may follow the end"
@@ -184,3 +187,54 @@ class StoppedLoop:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, time: Callable[[], float]) -> None:
         self.call_later, self.time = loop.call_later, time
+
+
+@pytest.mark.parametrize("by", ["failure", "goodbye"])
+async def test_a_flood_after_the_close_is_not_read(by: str) -> None:
+    """A06: a little is, so that a peer that stops can read why and say goodbye; then no more until the timeout."""
+    wire = Wire()
+    socket = socket_on(wire, max_message_bytes=4096)
+    if by == "failure":
+        socket.fail_connection(1008, "flood")
+    else:
+        await socket.close(1008, "flood")
+    socket.data_received(frame(TEXT, b"x" * 1000))
+    assert not wire.paused
+    for _ in range(8):
+        socket.data_received(frame(TEXT, b"x" * 1000))
+    assert wire.paused
+    socket.connection_lost(None)
+
+
+async def test_a_goodbye_is_still_heard_after_ours() -> None:
+    """The peer answers our close: nothing is cut off before."""
+    wire = Wire()
+    socket = socket_on(wire)
+    await socket.close(1000, "")
+    socket.data_received(frame(TEXT, b"late") + frame(CLOSE, b"\x03\xe8"))
+    assert wire.ended
+    assert not wire.aborted
+    socket.connection_lost(None)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 5, 6, 7, 300])
+async def test_a_frame_that_stops_anywhere_has_its_time(size: int) -> None:
+    """A08: within its header, right after it, or within its payload; then 1008."""
+    wire = Wire()
+    socket = socket_on(wire, message_timeout_s=0.01)
+    socket.data_received(frame(TEXT, b"x" * 1000)[:size])
+    with pytest.raises(WebsocketClosed):
+        await socket.recv(timeout=10)
+    assert wire.written[2:4] == (1008).to_bytes(2, "big")
+    socket.connection_lost(None)
+
+
+async def test_between_frames_no_time_runs() -> None:
+    """A connection that is silent after a whole message is not one with a message under way."""
+    wire = Wire()
+    socket = socket_on(wire, message_timeout_s=0.01)
+    socket.data_received(frame(TEXT, b"x"))
+    await asyncio.sleep(0.05)
+    assert await socket.recv() == "x"
+    assert not wire.written
+    socket.connection_lost(None)

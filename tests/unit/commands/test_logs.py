@@ -147,7 +147,31 @@ def test_on_a_terminal_it_is_pretty_and_masked_too() -> None:
     assert not written.startswith(b"{")
 
 
-@given(st.text(max_size=600))
+STEERING = ["\x1b[2J", "\r", "\x07", "\x7f", "\x9b31m", "\u200f", "\u202e", "\u2028", "\u2067"]
+
+
+@pytest.mark.parametrize("sign", STEERING)
+def test_what_steers_a_terminal_is_written_as_an_escape(sign: str) -> None:
+    """A24: neither a colour nor another direction nor a second line comes from what a client sent; nothing is lost."""
+    event = masked(None, "info", {"query": f"a{sign}b", "exception": f"first\n\ta{sign}b"})
+    assert event["query"] == f"a\\u{ord(sign[0]):04x}{sign[1:]}b"
+    assert event["exception"] == f"first\n\ta\\u{ord(sign[0]):04x}{sign[1:]}b"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("GET /ws?token=opaque-canary&x=1", "GET /ws?token=***&x=1"),
+        ("call 13812345678, please", "call ***, please"),
+        ("order 2026112213812345678", "order 2026112213812345678"),
+    ],
+)
+def test_a_token_in_an_address_and_a_mobile_number_are_masked(written: str, shown: str) -> None:
+    """A03, A24: within other text, and no part of a longer number."""
+    assert masked(None, "info", {"value": written})["value"] == shown
+
+
+@given(st.text(st.characters(exclude_categories=("Cc", "Cf", "Zl", "Zp")), max_size=600))
 def test_a_value_is_cut(value: str) -> None:
     """A field is never longer than its limit and an ellipsis; an exception's text is never cut."""
     cut = masked(None, "info", {"value": value, "exception": value})
