@@ -94,7 +94,7 @@ async def park(turn: Turn, prepared: PreparedCall, parked: list[Approval]) -> To
 
 _DECIDED: dict[ApprovalState, str] = {
     "cancelled": "approval.was_cancelled",
-    "expired": "approval.expired",
+    "expired": "error.approval_expired",
     "superseded": "approval.was_superseded",
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC
 
+import msgspec
+
 from schemas.conversation import Approval
 from schemas.frames import ApprovalCard, ApprovalFrame, Argument
 
@@ -21,14 +23,7 @@ def approval_card(approval: Approval) -> ApprovalCard:
 
 def parked_frame(approval: Approval) -> ApprovalFrame:
     """The same as an entry of the log."""
-    card = approval_card(approval)
-    return ApprovalFrame(
-        approval_id=card.approval_id,
-        tool=card.tool,
-        summary=card.summary,
-        arguments=card.arguments,
-        expires_at=card.expires_at,
-    )
+    return ApprovalFrame(**msgspec.structs.asdict(approval_card(approval)))
 
 
 def _rfc3339(approval: Approval) -> str:

@@ -43,7 +43,8 @@ class Recovery:
 
     async def tell(self, conversation: Conversation, toolset: Toolset, locale: Locale) -> None:
         """Write what was left into the conversation's log and history, once, and never beside a turn of this process. A
-        store that does not answer is asked again when the owner comes back the next time."""
+        store that does not answer is asked again when the owner comes back the next time; where it fails to keep what
+        was told, the process after this one tells it once more."""
         if conversation.recovered:
             return
         lock = self._locks.setdefault(conversation.id, asyncio.Lock())

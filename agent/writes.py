@@ -72,7 +72,7 @@ async def _in_words(turn: Turn) -> AsyncIterator[TurnEvent] | None:
     add_user(turn.conversation, turn.query)
     if approval.expires.passed:
         await turn.approvals.settle(approval.id, "expired")
-        return _say(turn, text("approval.expired", turn.locale))
+        return _refuse(turn, "approval_expired")
     if not verdict:
         return _drop(turn, approval)
     if not just_shown:

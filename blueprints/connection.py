@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 # Answers to a client's own frames that it has not read yet; one who asks on without reading is dropped.
 _MAX_DIRECT = 256
+_MAX_PLACES = 64  # conversations that one connection has been to; one left longer ago is as one never followed
 _RESUME_CLOSE = 4409  # of the range that says: reconnect
 
 
@@ -72,6 +73,8 @@ class Connection:
                 self._put_entry(entry)
             left = self._entries.epoch(self._conversation_id), self._entries.last_seq(self._conversation_id)
             self._places[self._conversation_id] = left
+            if len(self._places) > _MAX_PLACES:
+                del self._places[next(iter(self._places))]
         if after is None:
             after = self._entries.last_seq(conversation_id)
             if self.whole and conversation_id in self._places:

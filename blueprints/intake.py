@@ -242,9 +242,7 @@ class Intake:
             return None
 
     async def _rate(self, frame: Feedback, caller: Caller) -> None:
-        current = self._conversation
-        owner = caller.owner if current is None else current.owner
-        rated = await self._gateway.turn_store.rate(frame.turn_id, owner, frame.score, frame.comment or "")
+        rated = await self._gateway.turn_store.rate(frame.turn_id, caller.owner, frame.score, frame.comment or "")
         if not rated:
             raise FrameRefused("not_found", "frame.not_found", field="turn_id")
         log.info("feedback", turn_id=frame.turn_id, score=frame.score)

@@ -102,7 +102,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The assistant cannot answer right now; please try again in a moment",
     ),
     "error.approval_expired": (
-        "确认时间已过，没有提交。如仍需要请重新告诉我。",
+        "刚才的操作已超过确认时间，没有提交。如仍需要请重新告诉我。",
         "The time to confirm has passed and nothing was submitted. Tell me again if you still want it.",
     ),
     "error.approval_used": ("这项操作已经处理过：{how}", "This has been decided already: {how}"),
@@ -202,14 +202,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
         'Reply "yes" to submit it or "cancel" to drop it. Valid for {minutes} minutes.',
     ),
     "approval.cancelled": ("好的，已取消，没有提交任何内容。", "All right, cancelled. Nothing was submitted."),
-    "approval.expired": (
-        "刚才的操作已超过确认时间，没有提交。如仍需要请重新告诉我。",
-        "The time to confirm has passed and nothing was submitted. Tell me again if you still want it.",
-    ),
-    "approval.changed": (
-        "要提交的内容已经与刚才展示的不同，没有提交。请重新告诉我。",
-        "What would be submitted is no longer what was shown, so nothing was submitted. Please tell me again.",
-    ),
     "approval.still_waiting": ("这项操作还在等您确认：", "This is still waiting for your answer:"),
     "approval.nothing": ("未指定", "not given"),
     "approval.done": ("{title}：已提交成功。", "{title}: submitted."),

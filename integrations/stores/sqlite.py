@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import structlog
 
-from integrations.stores.memory import MemoryTurns
+from integrations.stores.memory_turns import MemoryTurns
 from integrations.stores.sqlite_approvals import SqliteApprovals
 from integrations.stores.sqlite_conversations import SqliteConversations
 from integrations.stores.sqlite_file import SqliteFile, Statements

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from integrations.stores.memory import MemoryTurns
+from integrations.stores.memory_turns import MemoryTurns
 from integrations.stores.sqlite_file import Row, SqliteFile, Statements, stamp, text
 from schemas.conversation import TurnRecord
 

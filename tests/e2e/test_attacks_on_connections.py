@@ -301,24 +301,13 @@ async def test_a_client_that_reads_nothing_is_cut_off_and_its_turn_goes_on(start
         ) as steward:
             async with raw_socket(steward.port, receive_buffer=2048) as raw:
                 await raw.send_text(HELLO)
-                await logged(steward, "slow_client_dropped")
-                ended = await logged(steward, "turn_ended")
+                await steward.logged("slow_client_dropped")
+                ended = await steward.logged("turn_ended")
                 assert ended["outcome"] == "success"
-                await logged(steward, "disconnected")
+                await steward.logged("disconnected")
             model.script = scripted(lambda _: text_reply("还在"))
             await still_answers(steward)
             assert "Traceback" not in steward.written()
-
-
-async def logged(steward: Steward, event: str) -> dict[str, Any]:
-    """The first log event of that name; waits for it."""
-    async with asyncio.timeout(60):
-        while True:
-            for line in steward.written().splitlines():
-                if line.startswith("{") and json.loads(line)["event"] == event:
-                    found: dict[str, Any] = json.loads(line)
-                    return found
-            await asyncio.sleep(0.1)
 
 
 async def test_a_dead_peer_is_found(start: Start) -> None:

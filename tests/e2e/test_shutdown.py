@@ -51,23 +51,13 @@ async def frames_to_the_end(resident: Talk) -> list[dict[str, Any]]:
         return frames
 
 
-async def logged(steward: Steward, event: str) -> dict[str, Any]:
-    async with asyncio.timeout(60):
-        while True:
-            for line in steward.written().splitlines():
-                if line.startswith("{") and json.loads(line)["event"] == event:
-                    found: dict[str, Any] = json.loads(line)
-                    return found
-            await asyncio.sleep(0.05)
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_turn_under_way_ends_before_the_process_does(start: Start, number: int) -> None:
     """F62: the answer comes whole, then 1012 and exit code 0; nothing new is taken meanwhile."""
     async with slow_turn(start, 3) as (steward, resident):
         async with talk(steward.ws) as other:
             steward.process.send_signal(number)
-            await logged(steward, "draining")
+            await steward.logged("draining")
             assert (await other.ask("你好")).outcome == "shutting_down"
             async with raw_socket(steward.port) as late:
                 assert late.status == 503
@@ -91,7 +81,7 @@ async def test_a_turn_that_outlasts_the_drain_is_told_to_be_interrupted(start: S
         frames = await frames_to_the_end(resident)
         assert [frame["code"] for frame in frames if frame["type"] == "error"] == ["turn_interrupted"]
         assert resident.socket.close_code == 1012
-        assert (await logged(steward, "drained"))["complete"] is False
+        assert (await steward.logged("drained"))["complete"] is False
         assert await asyncio.to_thread(steward.process.wait, 30) == 0
 
 
@@ -99,7 +89,7 @@ async def test_a_second_signal_waits_no_longer(start: Start) -> None:
     """F62: who presses Ctrl-C twice is not kept waiting; the turn still gets its terminal and the client its 1012."""
     async with slow_turn(start, 30, STEWARD_DRAIN_S="600", STEWARD_DELTA_TIMEOUT_S="120") as (steward, resident):
         steward.process.send_signal(signal.SIGINT)
-        await logged(steward, "draining")
+        await steward.logged("draining")
         steward.process.send_signal(signal.SIGINT)
         frames = await frames_to_the_end(resident)
         assert frames[-1]["code"] == "turn_interrupted"
@@ -188,11 +178,11 @@ async def test_a_blocked_loop_is_told_with_its_stack_and_survived(start: Start) 
             assert (await probe(keep))[0] == 200
             async with raw_tcp(steward.port) as blocker:
                 await blocker.send(b"GET /block HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                await logged(steward, "loop_blocked")
+                await steward.logged("loop_blocked")
                 status, state = await probe(keep)
                 assert (status, state["obstacles"]) == (503, ["blocked"])
-            assert "blocks_the_loop" in (await logged(steward, "loop_blocked"))["stack"]
-            await logged(steward, "loop_runs_again")
+            assert "blocks_the_loop" in (await steward.logged("loop_blocked"))["stack"]
+            await steward.logged("loop_runs_again")
             assert (await probe(keep))[0] == 200
             assert (await resident.ask("你好")).outcome == "success"
 
@@ -214,7 +204,7 @@ chat.decode_frame = decode_frame
             frame = json.loads(await raw.read_message())
             assert (frame["type"], frame["code"], frame["retryable"]) == ("error", "internal", True)
             assert await raw.close_code() == 1011
-        defect = await logged(steward, "connection_defect")
+        defect = await steward.logged("connection_defect")
         assert defect["reference"] in frame["content"]
         assert "a defect" in defect["exception"]
         async with talk(steward.ws) as resident:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from agent.running import Asked
 from agent.turns import TurnRunner
-from integrations.stores.memory import MemoryApprovals
 from integrations.stores.memory_log import MemoryLog
 from integrations.toolset import CatalogueToolset, CatalogueToolsets
 from schemas.conversation import Conversation
@@ -27,6 +26,7 @@ from schemas.tool import Caller, ToolCall
 from schemas.turn import TextDelta
 from tests.support.fakes import budgets, ids, make_outside, tool_results
 from tests.support.flaky_upstream import FlakyUpstream
+from tests.support.memory_stores import MemoryApprovals
 from tests.support.outside import DOCUMENT, TOKEN, write_catalogue
 
 _PAY = {"post": DOCUMENT["paths"]["/things"]["post"] | {"operationId": "payThing", "summary": "付款 / Pay for a thing"}}

@@ -16,7 +16,6 @@ from agent.loop import run_turn
 from agent.ports import Model
 from agent.quota import DailyTokens
 from agent.running import Outside
-from integrations.stores.memory import MemoryApprovals, MemoryConversations, MemoryTurns
 from integrations.stores.memory_log import MemoryLog
 from schemas.conversation import Approval, Conversation
 from schemas.deadline import Deadline
@@ -24,6 +23,7 @@ from schemas.frames import Frame
 from schemas.model import Message, ModelEnd, ModelRequest
 from schemas.tool import Caller, LabelledText, PreparedCall, ToolCall, ToolResult, ToolSpec
 from schemas.turn import Locale, TextDelta, TurnEvent
+from tests.support.memory_stores import MemoryApprovals, MemoryConversations, MemoryTurns
 
 ZONE = ZoneInfo("Asia/Shanghai")
 

@@ -16,13 +16,13 @@ import structlog
 from agent.context import Budgets, Turn
 from agent.loop import run_turn
 from integrations.catalogue import load_catalogue
-from integrations.stores.memory import MemoryApprovals
 from integrations.toolset import CatalogueToolset, CatalogueToolsets
 from schemas.conversation import Conversation
 from schemas.deadline import Deadline
 from schemas.turn import ToolFinished, ToolStarted
 from tests.support.fakes import ZONE, clock, ids, tool_results
 from tests.support.hijacked_model import HijackedModel
+from tests.support.memory_stores import MemoryApprovals
 from tests.support.watched_estate import OPENAPI, WatchedEstate
 
 # In the form of a JWT, so that its parts can be looked for too.

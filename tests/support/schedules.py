@@ -25,7 +25,6 @@ from agent.turns import TurnRunner
 from blueprints.connection import Connection
 from blueprints.gateway import Gateway
 from blueprints.intake import Intake
-from integrations.stores.memory import MemoryApprovals, MemoryConversations, MemoryTurns
 from integrations.stores.memory_log import MemoryLog
 from schemas.client_frames import Ping, decode_frame
 from schemas.conversation import Conversation, Entry
@@ -38,6 +37,7 @@ from schemas.turn import TextDelta
 from tests.support.fakes import FakeTool, FakeToolset, FakeToolsets, StoppedClock, ids, make_outside, well_formed
 from tests.support.frames import Wire
 from tests.support.limits import guard
+from tests.support.memory_stores import MemoryApprovals, MemoryConversations, MemoryTurns
 
 WINDOW_S = 600.0
 NOW = datetime(2025, 3, 14, tzinfo=UTC)

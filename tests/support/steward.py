@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -57,6 +58,16 @@ class Steward:
     def written(self) -> str:
         """All that the process has written so far."""
         return self.log.read_text(encoding="utf-8")
+
+    async def logged(self, event: str) -> dict[str, Any]:
+        """The first log event of that name; waits for it."""
+        async with asyncio.timeout(60):
+            while True:
+                for line in self.written().splitlines():
+                    if line.startswith("{") and json.loads(line)["event"] == event:
+                        found: dict[str, Any] = json.loads(line)
+                        return found
+                await asyncio.sleep(0.05)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """Send the signal and wait for the end; the exit code."""

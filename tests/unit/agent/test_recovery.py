@@ -11,12 +11,12 @@ from typing import Any
 from agent.recovery import Recovery
 from agent.running import Asked, Outside
 from agent.turns import TurnRunner
-from integrations.stores.memory import MemoryApprovals, MemoryTurns
 from schemas.conversation import Approval, Conversation, TurnRecord
 from schemas.deadline import Deadline
 from schemas.errors import StoreUnavailable
 from schemas.tool import ToolResult
 from tests.support.fakes import FakeTool, FakeToolset, ScriptedModel, make_outside
+from tests.support.memory_stores import MemoryApprovals, MemoryTurns
 
 THEN = datetime(2025, 3, 14, tzinfo=UTC)
 

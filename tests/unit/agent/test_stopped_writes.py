@@ -14,10 +14,10 @@ import pytest
 from agent.context import Answer
 from agent.running import Asked
 from agent.turns import TurnRunner
-from integrations.stores.memory import MemoryApprovals, MemoryConversations
 from schemas.conversation import Approval, ApprovalState, Conversation, WriteOutcome
 from schemas.tool import PreparedCall, ToolCall, ToolResult
 from tests.support.fakes import FakeTool, FakeToolset, ScriptedModel, ids, make_outside, well_formed
+from tests.support.memory_stores import MemoryApprovals, MemoryConversations
 
 FIRST = datetime(2025, 3, 14, 9, 26, tzinfo=UTC)
 

@@ -14,9 +14,8 @@ from agent.turns import TurnRunner
 from blueprints.connection import Connection
 from blueprints.gateway import Gateway
 from blueprints.intake import Intake
-from integrations.stores.memory import MemoryConversations
 from integrations.stores.memory_log import MemoryLog
-from schemas.client_frames import Approve, Query
+from schemas.client_frames import Approve, Feedback, Query
 from schemas.conversation import Conversation, TurnRecord
 from schemas.errors import FrameRefused
 from schemas.frames import AttachmentLimits, ErrorFrame, Limits
@@ -32,6 +31,7 @@ from tests.support.fakes import (
     make_outside,
 )
 from tests.support.limits import guard
+from tests.support.memory_stores import MemoryConversations
 
 
 def resident(subject: str, path_id: str | None = None) -> FakeToolset:
@@ -479,3 +479,18 @@ async def test_an_approve_counts_while_it_cannot_be_said_who_the_token_is(desk: 
     await answer(client, approval_id)
     assert client.codes == []
     assert [key for _, _, key in desk.toolsets.by_token["anna"].sent] == [approval_id]
+
+
+async def test_feedback_is_its_owners_to_give(desk: Desk) -> None:
+    """Nothing is answered to the owner's; another subject's turn and an unknown one are the same `not_found`."""
+    client, stranger = desk.connect(), desk.connect()
+    mine = await client.ask("a", token="anna")
+    (turn_id,) = {entry.turn_id for entry in desk.log.after(mine, 0)}
+    client.intake.put(Feedback(turn_id=turn_id, score=1, comment="fine"))
+    await stranger.ask("b", token="bert")
+    stranger.intake.put(Feedback(turn_id=turn_id, score=-1))
+    stranger.intake.put(Feedback(turn_id="no-such-turn", score=-1))
+    await until(lambda: len(stranger.codes) == 2)
+    assert stranger.codes == ["not_found", "not_found"]
+    assert await client.ask("c") == mine
+    assert client.codes == []

@@ -16,10 +16,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from integrations.stores.memory import MemoryApprovals, MemoryConversations, MemoryTurns
 from integrations.stores.sqlite import SqliteStore
 from schemas.conversation import Approval, Conversation
 from schemas.deadline import Deadline
+from tests.support.memory_stores import MemoryApprovals, MemoryConversations, MemoryTurns
 from tests.support.stores import BEGAN, Clocks, approval, said, sqlite_store, turn
 
 OWNERS = st.sampled_from(["anna", "bert"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from integrations.stores.memory import MemoryApprovals, MemoryConversations, MemoryTurns
+from tests.support.memory_stores import MemoryApprovals, MemoryConversations, MemoryTurns
 from tests.support.stores import Clocks, approval, said, sqlite_store, turn
 
 

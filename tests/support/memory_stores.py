@@ -1,22 +1,18 @@
-"""Conversations, turns and parked writes in memory: they live as long as the process. One event loop, so no locks."""
+"""Conversations and parked writes in memory: what the agent's tests stand on, and the model that the SQLite store is
+compared with. One event loop, so no locks."""
 
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
-from schemas.conversation import (
-    Approval,
-    ApprovalState,
-    Conversation,
-    ConversationSummary,
-    TurnRecord,
-    WriteOutcome,
-)
+from integrations.stores.memory_turns import MemoryTurns
+from schemas.conversation import Approval, ApprovalState, Conversation, ConversationSummary, WriteOutcome
+
+__all__ = ["MemoryApprovals", "MemoryConversations", "MemoryTurns"]
 
 
 class MemoryConversations:
@@ -67,44 +63,6 @@ class MemoryConversations:
 def _title(conversation: Conversation) -> str:
     first = next((m["content"] for m in conversation.messages if m["role"] == "user"), "")
     return str(first)[:80]
-
-
-class MemoryTurns:
-    """At most `max_turns`; a client's name for a query counts for `window_s`."""
-
-    def __init__(self, max_turns: int, window_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._max, self._window_s, self._clock = max_turns, window_s, clock
-        self._by_id: OrderedDict[str, TurnRecord] = OrderedDict()
-        self._by_name: dict[tuple[str, str], tuple[str, float]] = {}
-        self._latest: dict[str, str] = {}
-
-    async def claim(self, turn: TurnRecord) -> TurnRecord | None:
-        if turn.client_msg_id is not None:
-            name = (turn.owner or turn.conversation_id, turn.client_msg_id)
-            earlier, at = self._by_name.get(name, ("", 0.0))
-            if earlier in self._by_id and self._clock() - at <= self._window_s:
-                return self._by_id[earlier]
-            self._by_name[name] = (turn.id, self._clock())
-        self._by_id[turn.id] = turn
-        self._latest[turn.conversation_id] = turn.id
-        while len(self._by_id) > self._max:
-            _, gone = self._by_id.popitem(last=False)
-            self._by_name.pop((gone.owner or gone.conversation_id, gone.client_msg_id or ""), None)
-            if self._latest.get(gone.conversation_id) == gone.id:
-                del self._latest[gone.conversation_id]
-        return None
-
-    async def finish(self, turn_id: str, outcome: str, content: str) -> None:
-        turn = self._by_id.get(turn_id)
-        if turn is not None:
-            self._by_id[turn_id] = dataclasses.replace(turn, outcome=outcome, content=content)
-
-    async def latest(self, conversation_id: str) -> TurnRecord | None:
-        return self._by_id.get(self._latest.get(conversation_id, ""))
-
-    async def rate(self, turn_id: str, owner: str | None, score: int, comment: str) -> bool:
-        turn = self._by_id.get(turn_id)
-        return turn is not None and turn.owner == owner
 
 
 class MemoryApprovals:
