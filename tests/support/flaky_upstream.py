@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket
 from collections import Counter
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -41,29 +44,59 @@ class FlakyUpstream:
         self._answers: dict[str, bytes] = {}
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
-        await self._listen()
+        self._accepted: set[socket.socket] = set()
+        self._listen()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._deafen()
+        while self._tasks:  # an accepted connection may become one more
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        for accepted in self._accepted:
+            accepted.close()
 
-    async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+    def _listen(self) -> None:
+        """Accept by hand: a server of asyncio that is closed in the moment of accepting loses the accepted socket."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._listener, self._accept)
+
+    def _deafen(self) -> None:
+        if self._listener.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            accepted, _ = self._listener.accept()
+            self._accepted.add(accepted)
+            self._spawn(self._connect(accepted))
+
+    async def _connect(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(
+            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._serve), accepted
+        )
+        self._accepted.discard(accepted)  # the transport's from here on
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def restart(self) -> None:
         """The process dies and comes back on the same port: what was committed stays, connections do not."""
         if self._restarting:
             return
         self._restarting = True
-        self._server.close()
+        self._deafen()
         for writer in list(self._open):
             writer.transport.abort()
         await asyncio.sleep(self._random.choice((0.01, 0.05)))
-        await self._listen()
+        self._listen()
         self._restarting = False
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -110,9 +143,7 @@ class FlakyUpstream:
             await writer.drain()
             return False
         if fate == "restart":
-            restarting = asyncio.create_task(self.restart())
-            self._tasks.add(restarting)
-            restarting.add_done_callback(self._tasks.discard)
+            self._spawn(self.restart())
             return False
         writer.write(answer)
         await writer.drain()
