@@ -67,13 +67,19 @@ def chat_blueprint(
             connection.close(1011, "internal error")
             await asyncio.wait([writer], timeout=1)
         finally:
-            log.info("disconnected", close_code=ws.ws_proto.close_code)
+            log.info("disconnected", close_code=_close_code(ws))
             gateway.connections.discard(connection)
             seat.leave()
             intake.close()
             writer.cancel()
 
     return blueprint
+
+
+def _close_code(ws: Websocket) -> int:
+    """The peer's word, else ours, else 1006 (RFC 6455, 7.1.5), also while the goodbye is still on its way."""
+    said = ws.ws_proto.close_rcvd or ws.ws_proto.close_sent
+    return int(said.code) if said is not None else 1006
 
 
 async def _read(ws: Websocket, connection: Connection, intake: Intake, seat: Seat, max_query_chars: int) -> None:

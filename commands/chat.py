@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import random
 import signal
 import sys
@@ -132,6 +133,9 @@ class _Chat:
                     self._socket = socket
                     gone = await self._follow(socket, again=known)
                     reached = self._session.ready
+            except BrokenPipeError:  # nobody reads what is written (`| head`): nothing more is, at the end neither
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return
             except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
                 gone, reached = _Gone(str(error) or type(error).__name__, back=True), False
                 if not known:

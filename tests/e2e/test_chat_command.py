@@ -163,6 +163,27 @@ async def test_in_a_pipe_a_question_is_answered_and_the_exit_code_is_0(tmp_path:
     assert done == Done(0, "您有 4 笔未缴账单。\n", "")
 
 
+async def test_where_nobody_reads_the_answer_it_ends_in_silence(tmp_path: Path) -> None:
+    """As in `| head`: no traceback, and no word of a gateway that cannot be reached."""
+    reads, writes = os.pipe()
+    async with PlayedGateway(answered) as gateway:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(ROOT / "app.py"),
+            *("chat", "--token", "T", "--url", gateway.url),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=writes,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment(tmp_path),
+        )
+        os.close(writes)
+        os.close(reads)
+        async with asyncio.timeout(_PATIENCE_S):
+            _, err = await process.communicate("查询我的物业费账单\n".encode())
+    assert err.decode() == ""
+    assert process.returncode == 0
+
+
 async def test_frames_come_raw_where_they_are_asked_for(tmp_path: Path) -> None:
     """One JSON object a line, the gateway's own, in its order."""
     async with PlayedGateway(answered) as gateway:
