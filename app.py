@@ -157,7 +157,13 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     )
 
     def obstacles() -> list[str]:
-        found = {"shutting_down": shutdown.begun, "blocked": watchdog.blocked, "descriptors": descriptors.scarce()}
+        starting = not app.state.is_running  # it listens already, but a signal would be lost
+        found = {
+            "starting": starting,
+            "shutting_down": shutdown.begun,
+            "blocked": watchdog.blocked,
+            "descriptors": descriptors.scarce(),
+        }
         return [name for name, is_so in found.items() if is_so]
 
     app: Sanic[Any, Any] = Sanic(f"steward-{new_id()}", configure_logging=False)
@@ -181,6 +187,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
 
     @app.after_server_start
     async def started(_: Sanic[Any, Any]) -> None:
+        shutdown.obey(lambda: app.state.is_running, lambda: app.stop(terminate=False))
         watchdog.start()
         app.ctx.sweeper = asyncio.create_task(store.sweep_now_and_then(_SWEEP_S))
         notes = Counter(note.action for note in catalogue.notes)

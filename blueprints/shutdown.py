@@ -49,6 +49,21 @@ class Shutdown:
         """Nothing new is taken any more."""
         return self._task is not None
 
+    def obey(self, serves: Callable[[], bool], stop: Callable[[], None]) -> None:
+        """From now on SIGINT and SIGTERM end the process by `stop`, however early they come: Sanic's own handlers stop
+        a loop that is only starting, which is lost, and the process runs for ever. `serves`: whether it has started."""
+        loop = asyncio.get_running_loop()
+
+        def ask() -> None:
+            if serves():
+                stop()
+            else:
+                loop.call_later(0.05, ask)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):  # not the main thread
+                loop.add_signal_handler(number, ask)
+
     async def run(self) -> None:
         """Drain, then close. Sanic calls this once more where the first call met a loop that was just stopping (it does
         so with uvloop): both wait for the same."""

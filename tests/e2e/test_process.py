@@ -33,6 +33,14 @@ async def test_a_signal_stops_all_of_it_cleanly(tmp_path: Path, number: int) -> 
         assert "Traceback" not in steward.written()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_moment_of_ready_is_obeyed(tmp_path: Path, number: int) -> None:
+    """Bare Sanic answers requests before it obeys: a signal in between is lost, and the process runs for ever."""
+    with start_steward(tmp_path) as steward:
+        assert steward.stop(number) == 0
+        assert '"event": "stopped"' in steward.written()
+
+
 async def test_the_log_is_json_lines_and_the_start_says_what_to_try(tmp_path: Path) -> None:
     """A few plain lines name page, socket and a demo token; every other line is one JSON event without the query."""
     with start_steward(tmp_path) as steward:
