@@ -155,7 +155,7 @@ class RunningTurn:
         if turn.unsaved or self.unsaved:
             said = ("\n\n" if self.content else "") + text("turn.not_saved", self.asked.locale)
             self._grammar.write(TextDelta(said))
-        forget_old(conversation, 2 * outside.budgets.max_history_chars)
+        forget_old(conversation, 2 * outside.budgets.max_history_tokens)
 
     def _turn(self) -> Turn:
         outside, asked = self._outside, self.asked
