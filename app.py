@@ -31,6 +31,7 @@ from blueprints.chat import chat_blueprint
 from blueprints.descriptors import Descriptors
 from blueprints.gateway import Gateway
 from blueprints.health import health_blueprint
+from blueprints.lifetime import Lifetime
 from blueprints.limits import Bounds, Guard
 from blueprints.pages import pages_blueprint
 from blueprints.sanic_protocol import SocketBounds, SocketProtocol, socket_protocol
@@ -46,7 +47,7 @@ from integrations.stores.key import kept_key
 from integrations.stores.memory_log import MemoryLog
 from integrations.stores.sqlite import SqliteStore
 from integrations.toolset import CatalogueToolsets
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, StoreUnavailable
 from schemas.frames import AttachmentLimits, Limits
 from schemas.settings import PROJECT, Settings
 
@@ -96,15 +97,15 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     variables = {**estate_variables(settings), **environment}
     catalogue = load_catalogue(settings.upstreams, variables, document_limits(settings))
     model = create_model(settings)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     toolsets = CatalogueToolsets(catalogue, process_key=kept_key(settings.data_dir / "owners.key"))
     entries = MemoryLog(
         settings.log_entries, settings.max_conversations, new_epoch=new_id, window_s=settings.resume_window_s
     )
+    database = settings.data_dir / "steward.sqlite3"
     store = SqliteStore(
-        settings.data_dir / "steward.sqlite3",
+        database,
         new_id=new_id,
-        max_history_chars=settings.max_history_chars,
+        max_history_chars=4 * settings.max_history_tokens,  # no token has more of them
         dedup_window_s=settings.dedup_window_s,
         history_ttl_s=settings.history_ttl_s,
         approval_ttl_s=settings.approval_ttl_s,
@@ -121,7 +122,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             max_steps=settings.max_steps,
             max_tool_calls=settings.max_tool_calls,
             approval_ttl_s=settings.approval_ttl_s,
-            max_history_chars=settings.max_history_chars,
+            max_history_tokens=settings.max_history_tokens,
             max_tools=settings.max_tools,
             max_tools_bytes=settings.max_tools_bytes,
             max_turn_tokens=settings.max_turn_tokens,
@@ -182,15 +183,30 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings, obstacles())))
     app.blueprint(pages_blueprint(PROJECT / "test" / "websocket_test.html"))
 
+    lifetime = Lifetime()
+    app.ctx.lifetime = lifetime
+
     @app.before_server_start
     async def starting(_: Sanic[Any, Any]) -> None:
-        await store.start()
+        try:
+            await store.start()
+        except StoreUnavailable as error:
+            raise ConfigurationError(f"the store cannot be used: {error.reason}", file=str(database)) from error
+        for end in (store.close, toolsets.close, model.close):
+            lifetime.finally_end(end)
 
     @app.after_server_start
     async def started(_: Sanic[Any, Any]) -> None:
         shutdown.obey(lambda: app.state.is_running, lambda: app.stop(terminate=False))
         watchdog.start()
-        app.ctx.sweeper = asyncio.create_task(store.sweep_now_and_then(_SWEEP_S))
+        sweeper = asyncio.create_task(store.sweep_now_and_then(_SWEEP_S))
+
+        async def end_both() -> None:
+            watchdog.stop()
+            sweeper.cancel()
+            await asyncio.gather(sweeper, return_exceptions=True)
+
+        lifetime.finally_end(end_both)
         notes = Counter(note.action for note in catalogue.notes)
         log.info("started", tools=catalogue.tool_counts(), notes=dict(notes))
         print(banner(settings, catalogue), flush=True)
@@ -201,12 +217,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
 
     @app.after_server_stop
     async def stopped(_: Sanic[Any, Any]) -> None:
-        watchdog.stop()
-        app.ctx.sweeper.cancel()
-        await asyncio.gather(app.ctx.sweeper, return_exceptions=True)
-        await model.close()
-        await toolsets.close()
-        await store.close()
+        await lifetime.end()
         log.info("stopped")
 
     return app
@@ -281,8 +292,12 @@ def serve(settings: Settings) -> None:
             backlog=1024,
         )
     except OSError as error:
+        if app.ctx.lifetime.begun:
+            raise
         reason = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set STEWARD_PORT to a free port"
         raise ConfigurationError(reason) from error
+    finally:
+        app.ctx.lifetime.end_after_failure()
 
 
 def main() -> None:

@@ -21,14 +21,15 @@ from schemas.turn import Locale, Outcome, TextDelta, Usage
 class Budgets:
     """The limits of a turn. The last of `max_steps` has no tools, so that it ends in an answer; so has the step after
     `max_turn_tokens` (asked and answered) are used up. The model writes `max_output_tokens` in all steps together at
-    most; no step is offered more than `max_tools`, nor more than `max_tools_bytes` of them. `link_hosts`: where links
+    most; no step is offered more than `max_tools`, nor more than `max_tools_bytes` of them. Of the history it is shown
+    about `max_history_tokens`. `link_hosts`: where links
     of an answer may lead."""
 
     turn_timeout_s: float
     max_steps: int
     max_tool_calls: int
     approval_ttl_s: float
-    max_history_chars: int
+    max_history_tokens: int
     max_tools: int = 40
     max_tools_bytes: int = 65536
     max_parallel_calls: int = 4

@@ -12,7 +12,10 @@ from typing import Any
 from agent.prompt import fenced
 from schemas.conversation import Conversation
 from schemas.model import Message
+from schemas.tokens import most_tokens
 from schemas.tool import ToolCall, ToolResult
+
+_MESSAGE_TOKENS = 4  # role and separators
 
 
 def add_user(conversation: Conversation, text: str) -> None:
@@ -56,17 +59,17 @@ def mend(conversation: Conversation, partial: str) -> None:
     add_assistant(conversation, partial)
 
 
-def forget_old(conversation: Conversation, max_chars: int) -> None:
+def forget_old(conversation: Conversation, max_tokens: int) -> None:
     """Drop from memory what no model will be shown again; `saved` still says how many of the rest a store has."""
-    kept = view(conversation, max_chars)
+    kept = view(conversation, max_tokens)
     dropped = len(conversation.messages) - len(kept)
     if dropped:
         conversation.messages[:] = kept
         conversation.saved = max(0, conversation.saved - dropped)
 
 
-def view(conversation: Conversation, max_chars: int) -> list[Message]:
-    """The latest messages of at most `max_chars` characters, cut only before a resident's message.
+def view(conversation: Conversation, max_tokens: int) -> list[Message]:
+    """The latest messages of at most about `max_tokens` tokens (ADR 14), cut only before a resident's message.
 
     A group (a resident's message and all that answers it) stays whole; the last group is always there.
     """
@@ -78,8 +81,8 @@ def view(conversation: Conversation, max_chars: int) -> list[Message]:
     kept: list[list[Message]] = []
     size = 0
     for group in reversed(groups):
-        size += sum(map(_chars, group))
-        if kept and size > max_chars:
+        size += sum(map(_tokens, group))
+        if kept and size > max_tokens:
             break
         kept.append(group)
     return [message for group in reversed(kept) for message in group]
@@ -99,6 +102,7 @@ def _calls(message: Message) -> Iterable[Any]:
     return message.get("tool_calls") or ()
 
 
-def _chars(message: Message) -> int:
-    calls = sum(len(call["function"]["arguments"]) for call in _calls(message))
-    return len(message.get("content") or "") + len(message.get("reasoning_content") or "") + calls + 16
+def _tokens(message: Message) -> int:
+    calls = sum(most_tokens(call["function"]["arguments"]) + 8 for call in _calls(message))
+    said = most_tokens(message.get("content") or "") + most_tokens(message.get("reasoning_content") or "")
+    return said + calls + _MESSAGE_TOKENS

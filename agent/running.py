@@ -20,6 +20,7 @@ from agent.grammar import Grammar
 from agent.loop import run_turn
 from agent.ports import EventLog, Model, Toolset
 from agent.quota import DailyTokens
+from agent.sending import to_its_end
 from agent.stores import ApprovalStore, ConversationStore, TurnStore
 from schemas.conversation import Conversation
 from schemas.deadline import Deadline
@@ -102,9 +103,10 @@ class RunningTurn:
             self._task = None
         self._outside.quota.add(turn.conversation.owner, turn.tokens)
         try:
-            await self._keep(turn, end)
+            # also where the process ends meanwhile: the next one would tell a turn that has ended as interrupted
+            await to_its_end(self._keep(turn, end))
         except asyncio.CancelledError:
-            _uncancel()  # the process ends while the store is slow: the terminal is written all the same
+            _uncancel()  # it can wait no longer for the store: the terminal is written all the same
         except Exception:  # a defect of the store's: the next turn must run all the same
             log.exception("turn_not_saved")
         finally:
@@ -153,7 +155,7 @@ class RunningTurn:
         if turn.unsaved or self.unsaved:
             said = ("\n\n" if self.content else "") + text("turn.not_saved", self.asked.locale)
             self._grammar.write(TextDelta(said))
-        forget_old(conversation, 2 * outside.budgets.max_history_chars)
+        forget_old(conversation, 2 * outside.budgets.max_history_tokens)
 
     def _turn(self) -> Turn:
         outside, asked = self._outside, self.asked

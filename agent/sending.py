@@ -1,4 +1,6 @@
-"""A write that was sent runs to its end, whoever asks the turn to stop meanwhile. Used by `writes.py`."""
+"""What was begun runs to its end, whoever asks the turn to stop meanwhile: a write that was sent, a turn that is kept.
+
+Used by `writes.py` and `running.py`."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ async def model_step(
 ) -> AsyncIterator[TextDelta]:
     """One call of the model; text goes out as it comes, without links; `step` holds the whole when it is done."""
     turn.usage.steps += 1
-    messages = [_system(turn, last=last), *view(turn.conversation, turn.budgets.max_history_chars)]
+    messages = [_system(turn, last=last), *view(turn.conversation, turn.budgets.max_history_tokens)]
     if step.text:
         messages += [{"role": "assistant", "content": step.text}, {"role": "user", "content": _CONTINUE}]
     room = max(1, turn.budgets.max_output_tokens - turn.usage.output_tokens)

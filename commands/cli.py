@@ -12,6 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from commands import banner, call, chat, check, estate, request, tools
+from commands.folder import make_usable
 from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.openapi.load import Limits
@@ -41,6 +42,7 @@ def build_cli(
         """Serve the gateway; with the shipped upstreams file the embedded estate too."""
         settings = _settings(read_settings)
         try:
+            make_usable(settings.data_dir)
             if settings.runs_estate:
                 with estate.child(settings, environment):
                     serve(settings)
@@ -56,8 +58,9 @@ def build_cli(
         """Run the embedded estate alone: three upstreams on three ports."""
         settings = _settings(read_settings)
         try:
+            make_usable(settings.data_dir)
             estate.run(settings, until_stdin_closes=until_stdin_closes)
-        except OSError as error:
+        except (StewardError, OSError) as error:
             _stop(error)
 
     def catalogue() -> Catalogue:

@@ -120,8 +120,8 @@ class Settings(BaseSettings):
         default=64, ge=4, description="file descriptors that clients may not take: turns need them"
     )
     max_query_chars: int = Field(default=4000, ge=1, description="longest query, in characters")
-    max_history_chars: int = Field(
-        default=48000, ge=2000, description="characters of a conversation that a model is shown"
+    max_history_tokens: int = Field(
+        default=24000, ge=1000, description="tokens of a conversation that a model is shown, by the gateway's own count"
     )
     link_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="hosts that links in answers may lead to, by commas: pay.estate.cn, estate.cn:8443"
