@@ -33,7 +33,8 @@ from blueprints.gateway import Gateway
 from blueprints.health import health_blueprint
 from blueprints.limits import Bounds, Guard
 from blueprints.pages import pages_blueprint
-from blueprints.sanic_protocol import SocketBounds, SocketProtocol, socket_protocol
+from blueprints.sanic_protocol import SocketProtocol, socket_protocol
+from blueprints.sanic_websocket import SocketBounds
 from blueprints.shutdown import Shutdown
 from blueprints.watchdog import Watchdog
 from commands.banner import banner

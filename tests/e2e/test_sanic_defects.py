@@ -1,4 +1,4 @@
-"""Every defect that `blueprints/sanic_protocol.py` works around, on bare Sanic and on ours, with the same handlers.
+"""Every defect that `blueprints/sanic_protocol.py` names, on bare Sanic and on ours, with the same handlers.
 
 A test that fails on `bare` means that Sanic has mended it: the line and its code can go.
 """

@@ -20,7 +20,8 @@ from sanic import HTTPResponse, Request, Sanic, Websocket
 from sanic.exceptions import WebsocketClosed
 from sanic.response import json as json_response
 
-from blueprints.sanic_protocol import SocketBounds, socket_protocol
+from blueprints.sanic_protocol import socket_protocol
+from blueprints.sanic_websocket import SocketBounds
 from tests.support.steward import request_json
 
 ROOT = Path(__file__).resolve().parents[2]
