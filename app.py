@@ -32,6 +32,7 @@ from blueprints.descriptors import Descriptors
 from blueprints.gateway import Gateway
 from blueprints.health import health_blueprint
 from blueprints.limits import Bounds, Guard
+from blueprints.memory import Memory, group_limit
 from blueprints.pages import pages_blueprint
 from blueprints.sanic_protocol import SocketProtocol, socket_protocol
 from blueprints.sanic_websocket import SocketBounds
@@ -138,7 +139,8 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         zone=ZoneInfo(settings.timezone),
         quota=DailyTokens(settings.max_tokens_per_day),
     )
-    turns = TurnRunner(outside)
+    memory = Memory(settings.memory_limit_mb << 20 or group_limit(), time.monotonic)
+    turns = TurnRunner(outside, scarce=memory.scarce)
     gateway = Gateway(
         toolsets=toolsets,
         conversations=store.conversations,
@@ -158,7 +160,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         allowed_origins=settings.allowed_origins,
         locale=settings.locale,
         ends=lambda: shutdown.begun,
-        scarce=descriptors.scarce,
+        scarce=lambda: descriptors.scarce() or memory.scarce(),
     )
 
     def obstacles() -> list[str]:
@@ -168,6 +170,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             "shutting_down": shutdown.begun,
             "blocked": watchdog.blocked,
             "descriptors": descriptors.scarce(),
+            "memory": memory.scarce(),
         }
         return [name for name, is_so in found.items() if is_so]
 

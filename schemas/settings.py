@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     reserved_descriptors: int = Field(
         default=64, ge=4, description="file descriptors that clients may not take: turns need them"
     )
+    memory_limit_mb: int = Field(
+        default=0, ge=0, description="memory of the process, of which 80 % are taken at most; 0 is the control group's"
+    )
     max_query_chars: int = Field(default=4000, ge=1, description="longest query, in characters")
     max_history_chars: int = Field(
         default=48000, ge=2000, description="characters of a conversation that a model is shown"
