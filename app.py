@@ -33,8 +33,10 @@ from blueprints.gateway import Gateway
 from blueprints.health import health_blueprint
 from blueprints.lifetime import Lifetime
 from blueprints.limits import Bounds, Guard
+from blueprints.memory import Memory, group_limit
 from blueprints.pages import pages_blueprint
-from blueprints.sanic_protocol import SocketBounds, SocketProtocol, socket_protocol
+from blueprints.sanic_protocol import SocketProtocol, socket_protocol
+from blueprints.sanic_websocket import SocketBounds
 from blueprints.shutdown import Shutdown
 from blueprints.watchdog import Watchdog
 from commands.banner import banner
@@ -55,6 +57,10 @@ log = structlog.get_logger("steward")
 
 _DEFAULT_MODEL = "gpt-5-mini"
 _SWEEP_S = 3600.0
+
+# Connections that wait to be accepted. After a restart everybody comes back at once; of one that does not fit the
+# client believes that it is connected, and waits. Linux takes at most net.core.somaxconn, 4096 by default.
+_BACKLOG = 4096
 
 
 def new_id() -> str:
@@ -134,7 +140,8 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         zone=ZoneInfo(settings.timezone),
         quota=DailyTokens(settings.max_tokens_per_day),
     )
-    turns = TurnRunner(outside)
+    memory = Memory(settings.memory_limit_mb << 20 or group_limit(), time.monotonic)
+    turns = TurnRunner(outside, scarce=memory.scarce)
     gateway = Gateway(
         toolsets=toolsets,
         conversations=store.conversations,
@@ -154,7 +161,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         allowed_origins=settings.allowed_origins,
         locale=settings.locale,
         ends=lambda: shutdown.begun,
-        scarce=descriptors.scarce,
+        scarce=lambda: descriptors.scarce() or memory.scarce(),
     )
 
     def obstacles() -> list[str]:
@@ -164,6 +171,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             "shutting_down": shutdown.begun,
             "blocked": watchdog.blocked,
             "descriptors": descriptors.scarce(),
+            "memory": memory.scarce(),
         }
         return [name for name, is_so in found.items() if is_so]
 
@@ -289,7 +297,7 @@ def serve(settings: Settings) -> None:
             access_log=False,
             motd=False,
             protocol=_protocol(settings),
-            backlog=1024,
+            backlog=_BACKLOG,
         )
     except OSError as error:
         if app.ctx.lifetime.begun:

@@ -25,7 +25,7 @@ IDLE_CLOSE, TOO_MANY_CLOSE, FLOOD_CLOSE = 4408, 4429, 1008
 
 
 class TooManyConnections(Exception):
-    """One more connection than there may be: of all, of one address, or of those that have said nothing yet."""
+    """One more connection than there may be, of all or of one address."""
 
 
 class Windows(Storage, MovingWindowSupport):
@@ -131,22 +131,27 @@ class Guard:
         self._limiter = MovingWindowRateLimiter(self._windows)
         self._addresses: Counter[str] = Counter()
         self._seats: set[Seat] = set()
-        self._silent = self._numbers = 0
+        self._silent: dict[Seat, None] = {}  # in the order in which they came
+        self._numbers = 0
 
     def enter(self, address: str) -> Seat:
-        """Take a connection in. Raises `TooManyConnections`."""
+        """Take a connection in. Raises `TooManyConnections`.
+
+        Where too many have said nothing yet, the one that has been silent for longest is closed for it: a crowd that
+        only connects keeps nobody out.
+        """
         bounds = self.bounds
-        if (
-            len(self._seats) >= bounds.max_connections
-            or self._silent >= bounds.max_silent_connections
-            or self._addresses[address] >= bounds.max_connections_per_address
-        ):
+        if len(self._seats) >= bounds.max_connections or self._addresses[address] >= bounds.max_connections_per_address:
             raise TooManyConnections
+        while len(self._silent) >= bounds.max_silent_connections:
+            oldest = next(iter(self._silent))
+            del self._silent[oldest]
+            oldest.give_way()
         self._numbers += 1
         seat = Seat(self, address, str(self._numbers))
         self._seats.add(seat)
         self._addresses[address] += 1
-        self._silent += 1
+        self._silent[seat] = None
         return seat
 
     def subject(self, subject: str) -> None:
@@ -167,15 +172,14 @@ class Guard:
 
     def spoke(self, seat: Seat) -> None:
         """The first valid frame of a connection: it is no longer one of the silent ones."""
-        if seat in self._seats:
-            self._silent -= 1
+        self._silent.pop(seat, None)
 
     def leave(self, seat: Seat) -> None:
         """A connection has gone."""
         if seat not in self._seats:
             return
         self._seats.discard(seat)
-        self._silent -= not seat.has_spoken
+        self._silent.pop(seat, None)
         self._addresses[seat.address] -= 1
         if not self._addresses[seat.address]:
             del self._addresses[seat.address]
@@ -185,7 +189,7 @@ class Guard:
 class Seat:
     """One connection's place: its rates, and the time that it may be silent."""
 
-    __slots__ = ("_guard", "_heard", "_refused", "_refused_at", "_timer", "address", "has_spoken", "number")
+    __slots__ = ("_close", "_guard", "_heard", "_refused", "_refused_at", "_timer", "address", "has_spoken", "number")
 
     def __init__(self, guard: Guard, address: str, number: str) -> None:
         self._guard, self.address, self.number = guard, address, number
@@ -194,6 +198,7 @@ class Seat:
         self._refused_at = -math.inf
         self._heard = guard.clock()
         self._timer: asyncio.TimerHandle | None = None
+        self._close: Callable[[int, str], None] | None = None
 
     def message(self) -> None:
         """One more message of the client. Raises `FrameRefused` (`rate_limited`)."""
@@ -222,7 +227,8 @@ class Seat:
             self.has_spoken = True
 
     def watch(self, close: Callable[[int, str], None]) -> None:
-        """Call `close` with code and reason once the client was silent for too long."""
+        """Call `close` with code and reason once the client was silent for too long, or has to give way."""
+        self._close = close
         bounds = self._guard.bounds
         patience = bounds.idle_timeout_s if self.has_spoken else bounds.silent_timeout_s
         left = self._heard + patience - self._guard.clock()
@@ -232,6 +238,11 @@ class Seat:
             # one timer that looks again: none is set and dropped with each message
             left = min(left, bounds.silent_timeout_s, bounds.idle_timeout_s)
             self._timer = asyncio.get_running_loop().call_later(left, self.watch, close)
+
+    def give_way(self) -> None:
+        """Others are more likely to have something to say."""
+        if self._close is not None:
+            self._close(TOO_MANY_CLOSE, "too many silent connections")
 
     def leave(self) -> None:
         """The connection has gone."""

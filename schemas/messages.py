@@ -92,6 +92,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "当前连接过多，请稍后再试",
         "There are too many connections right now; please try again later",
     ),
+    "error.scarce": (
+        "当前使用的人太多，请稍后再试",
+        "Too many people are using this right now; please try again later",
+    ),
     "error.shutting_down": ("服务正在重启，请稍后重新连接", "The service is restarting; please reconnect in a moment"),
     "error.internal": (
         "系统内部错误，请稍后再试（编号 {reference}）",

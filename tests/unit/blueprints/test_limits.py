@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from limits import parse
 from limits.strategies import MovingWindowRateLimiter
 
-from blueprints.limits import TooManyConnections, Windows, wait_until
+from blueprints.limits import Seat, TooManyConnections, Windows, wait_until
 from schemas.errors import FrameRefused
 from tests.support.limits import Clock, guard
 
@@ -174,7 +174,7 @@ def test_windows_forget() -> None:
     assert windows.reset() == 0
 
 
-def test_connections_are_capped_in_all_by_address_and_while_they_are_silent() -> None:
+async def test_connections_are_capped_in_all_and_by_address() -> None:
     """A04: each cap refuses the next one, and a connection that leaves makes room."""
     limits = guard(connections=3, per_address=2, silent=100)
     first, _ = limits.enter("a"), limits.enter("a")
@@ -190,24 +190,31 @@ def test_connections_are_capped_in_all_by_address_and_while_they_are_silent() ->
         limits.enter("d")
 
 
-def test_silent_connections_have_a_cap_of_their_own() -> None:
-    """A04: connections that never sent a valid frame fill their own cap; one that speaks, or leaves, makes room."""
-    limits = guard(silent=2)
-    first, second = limits.enter("a"), limits.enter("b")
-    with pytest.raises(TooManyConnections):
-        limits.enter("c")
+async def test_silent_connections_have_a_cap_of_their_own() -> None:
+    """A04: where it is full, the one that never sent a valid frame for longest gives way to the next; one that speaks,
+    or leaves, makes room."""
+    limits, closed = guard(silent=2), list[tuple[str, int]]()
+
+    def enter(name: str) -> Seat:
+        seat = limits.enter(name)
+        seat.watch(lambda code, _: closed.append((name, code)))
+        return seat
+
+    first, second = enter("a"), enter("b")
     first.valid()
     first.valid()
-    third = limits.enter("c")
-    with pytest.raises(TooManyConnections):
-        limits.enter("d")
-    third.leave()
+    third = enter("c")
+    assert closed == []
+    enter("d")
+    assert closed == [("b", 4429)]
+    second.valid()  # too late: it is told already
     second.leave()
+    third.leave()
     first.leave()
-    limits.enter("d")
-    limits.enter("e")
-    with pytest.raises(TooManyConnections):
-        limits.enter("f")
+    enter("e")
+    assert closed == [("b", 4429)]
+    enter("f")
+    assert closed == [("b", 4429), ("d", 4429)]
 
 
 async def test_silence_ends_with_4408() -> None:
