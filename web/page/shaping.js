@@ -1,0 +1,63 @@
+// How a table is best shown, judged by its form alone: kinds, names of ids, what varies. Pure; `data.js` draws it.
+
+// A text of this name names a record: it is there for who asks, and in nobody's way.
+const ID = /(Id|ID|_id|No|_no|Code|_code)$|^(id|no|code|key)$/;
+const DETAILS = 2;
+const COLUMNS = 6;
+const MONTH = /^\d{4}-\d{2}$/;
+
+const texts = (rows, key) => rows.map(row => row[key]?.text ?? '');
+const number = cell => Number.parseFloat(String(cell?.value ?? cell?.text ?? '').replace(/[^\d.-]/g, ''));
+
+/**
+ * `common` says once what all rows have; `lead`, `badge`, `side` and `details` are the parts of a row on a phone;
+ * `columns` those of a table; a chart where the rows are amounts along months.
+ */
+export function shape({columns, rows}) {
+  const told = columns.filter(({key, kind}) => rows.some(row => (kind === 'money' ? number(row[key]) !== 0 : row[key]?.text)));
+  const constant = ({key, kind}) => rows.length > 1 && kind !== 'money' && new Set(texts(rows, key)).size === 1;
+  const common = told.filter(column => constant(column) && !ID.test(column.key.split('.').at(-1))).map(({label, key}) => ({label, text: rows[0][key].text}));
+  const useful = told.filter(column => !constant(column));
+  const open = useful.filter(({key, kind}) => kind !== 'text' || !ID.test(key.split('.').at(-1)));
+  const lead = open.find(({kind}) => kind === 'text') ?? open.find(({kind}) => kind === 'date') ?? useful[0] ?? columns[0];
+  const badge = open.find(column => column.kind === 'enum' && column !== lead);
+  const side = open.find(column => column.kind === 'money' && column !== lead);
+  const details = open.filter(column => ![lead, badge, side].includes(column)).slice(0, DETAILS);
+  const shown = [lead, ...open.filter(column => column !== lead)].slice(0, COLUMNS);
+  return {common, lead, badge, side, details, columns: columns.filter(column => shown.includes(column)), chart: chartOf(open, rows, side, badge)};
+}
+
+/** Bars along months, each of the tone of its row's state: the most frequent state is the quiet one. */
+function chartOf(columns, rows, side, badge) {
+  const when = columns.find(({key, kind}) => kind === 'date' && texts(rows, key).every(text => MONTH.test(text)));
+  if (!when || !side || rows.length < 3 || new Set(texts(rows, when.key)).size !== rows.length) return null;
+  const sorted = [...rows].sort((a, b) => (a[when.key].text < b[when.key].text ? -1 : 1));
+  const counts = Map.groupBy ? Map.groupBy(sorted, row => row[badge?.key]?.text ?? '') : grouped(sorted, badge);
+  const tones = [...counts].sort(([, a], [, b]) => b.length - a.length).map(([text]) => text);
+  const bars = sorted.map(row => ({
+    x: row[when.key].text, value: number(row[side.key]), text: row[side.key].text, tone: Math.min(3, tones.indexOf(row[badge?.key]?.text ?? '')),
+  }));
+  return {title: side.label, bars, legend: badge ? tones.map((text, place) => ({text, tone: Math.min(3, place)})) : []};
+}
+
+function grouped(rows, badge) {
+  const groups = new Map();
+  for (const row of rows) {
+    const text = row[badge?.key]?.text ?? '';
+    groups.set(text, [...(groups.get(text) ?? []), row]);
+  }
+  return groups;
+}
+
+/** A chart that the gateway sent, as bars: its first series. */
+export function barsOf({title, x, series: [first]}) {
+  const bars = x.map((label, place) => ({x: label, value: first.values[place] ?? 0, text: first.values[place] === null ? '' : `${first.values[place]} ${first.unit}`, tone: 0}));
+  return {title: first.label || title, bars, legend: []};
+}
+
+/** Rows by the value of a column, and not by how it reads. */
+export function sorted(rows, {key, kind}, descending) {
+  const value = row => (kind === 'money' || kind === 'number' ? number(row[key]) : String(row[key]?.value ?? ''));
+  const ordered = [...rows].sort((a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0));
+  return descending ? ordered.reverse() : ordered;
+}
