@@ -60,6 +60,7 @@ async def pictures(browser: Browser, steward: Steward, size: str, scheme: str, f
             await page.get_by_role("button", name="新对话").click()
         for words in questions:
             await chat.ask(words)
+        await page.mouse.move(width - 5, height / 2)
         await page.locator(".scroller").evaluate("list => { list.scrollTop = 0 }")
         await page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         await take(page, folder / f"{size}-{scheme}-{name}.webp")

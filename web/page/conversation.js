@@ -15,7 +15,7 @@ function welcome() {
   return h('div', {class: 'welcome'}, [
     h('span', {class: 'mark'}, icon('home')),
     h('h2', say('greeting', state.name[language.locale])),
-    h('p', say('introduction')),
+    h('p', say('introduction').map(sentence => h('span', sentence))),
     !state.loggedIn && h('div', {class: 'invitation'}, [
       h('p', say('loginHint')),
       h('div', [
@@ -37,10 +37,10 @@ export const Conversation = defineComponent({
     const below = ref(false);
     const away = () => list.value.scrollHeight - list.value.scrollTop - list.value.clientHeight;
     const toEnd = () => { list.value.scrollTop = list.value.scrollHeight; };
-    let follows = true;
+    let follows = false;
     const onScroll = () => {
-      follows = away() < NEAR;
-      below.value = !follows;
+      follows = state.messages.length > 0 && away() < NEAR;
+      below.value = away() >= NEAR && state.messages.length > 0;
     };
     onMounted(() => {
       // whatever grows, typed text or a table that opens

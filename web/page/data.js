@@ -3,7 +3,7 @@ import {computed, defineComponent, h, ref} from '../vendor/vue/vue.runtime.esm-b
 import {chart} from './chart.js';
 import {icon} from './icons.js';
 import {ask} from './session.js';
-import {barsOf, shape, sorted} from './shaping.js';
+import {barsOf, nothing, shape, sorted} from './shaping.js';
 import {say} from './words.js';
 
 const FIRST = 6;
@@ -31,7 +31,7 @@ const Table = defineComponent({
     return () => h('section', {class: 'panel data', 'aria-label': props.table.title}, [
       h('header', [h('h3', props.table.title), h('span', {class: 'count'}, counted(props.table))]),
       shaped.value.common.length > 0 && h('p', {class: 'common'}, shaped.value.common.map(({text, label}) => h('span', {title: label}, text))),
-      shaped.value.chart && chart(shaped.value.chart),
+      shaped.value.chart && chart(shaped.value.chart, narrow.value),
       narrow.value ? list(rows.value, shaped.value, props.table, usual.value) : grid(rows.value, wide.value ? props.table.columns : shaped.value.columns, order.value, by, shaped.value, usual.value),
       h('footer', [
         props.table.rows.length > FIRST && toggle(all, say('all', props.table.rows.length)),
@@ -60,8 +60,8 @@ function list(rows, {lead, badge: state, side, details}, {columns}, usual) {
   return h('ul', {class: 'rows'}, rows.map(row => h('li', h('details', [
     h('summary', [
       h('span', {class: 'lead'}, [row[lead.key]?.text || '–', state && badge(row[state.key], row[state.key].text === usual)]),
-      side && h('span', {class: 'side'}, row[side.key]?.text),
-      h('span', {class: 'more'}, details.filter(({key, kind}) => row[key]?.text && !(kind === 'money' && /^[\s0.]*\D*$/.test(row[key].text)))
+      side && h('span', {class: ['side', nothing(row[side.key]) && 'zero']}, row[side.key]?.text),
+      h('span', {class: 'more'}, details.filter(({key, kind}) => row[key]?.text && !(kind === 'money' && nothing(row[key])))
         .map(({label, key}) => h('span', `${label.split(' · ').at(-1)} ${row[key].text}`))),
       icon('chevron'),
     ]),
@@ -75,7 +75,7 @@ function grid(rows, columns, order, by, {badge: state}, usual) {
   return h('div', {class: 'scroll', tabindex: 0, role: 'group'}, h('table', [
     h('thead', h('tr', columns.map(column => h('th', {scope: 'col', class: right(column.kind), 'aria-sort': direction(column)},
       h('button', {type: 'button', title: say('sort', column.label), onClick: () => by(column)}, column.label))))),
-    h('tbody', rows.map(row => h('tr', columns.map(column => h('td', {class: right(column.kind)},
+    h('tbody', rows.map(row => h('tr', columns.map(column => h('td', {class: [right(column.kind), column.kind === 'money' && nothing(row[column.key]) && 'zero']},
       column === state ? badge(row[column.key], row[column.key]?.text === usual) : row[column.key]?.text))))),
   ]));
 }
@@ -94,6 +94,6 @@ function card({title, fields}) {
 export function panel({kind, payload, key}) {
   if (kind === 'table') return h(Table, {key, table: payload});
   if (kind === 'card') return card(payload);
-  if (kind === 'chart') return h('section', {class: 'panel data', 'aria-label': payload.title}, [h('header', h('h3', payload.title)), chart(barsOf(payload))]);
+  if (kind === 'chart') return h('section', {class: 'panel data', 'aria-label': payload.title}, [h('header', h('h3', payload.title)), chart(barsOf(payload), narrow.value)]);
   return null;
 }

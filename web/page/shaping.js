@@ -9,6 +9,9 @@ const MONTH = /^\d{4}-\d{2}$/;
 const texts = (rows, key) => rows.map(row => row[key]?.text ?? '');
 const number = cell => Number.parseFloat(String(cell?.value ?? cell?.text ?? '').replace(/[^\d.-]/g, ''));
 
+/** An amount of nothing. */
+export const nothing = cell => number(cell) === 0;
+
 /**
  * `common` says once what all rows have; `lead`, `badge`, `side` and `details` are the parts of a row on a phone;
  * `columns` those of a table; a chart where the rows are amounts along months.
@@ -23,7 +26,8 @@ export function shape({columns, rows}) {
   const badge = open.find(column => column.kind === 'enum' && column !== lead);
   const side = open.find(column => column.kind === 'money' && column !== lead);
   const details = open.filter(column => ![lead, badge, side].includes(column)).slice(0, DETAILS);
-  const shown = [lead, ...open.filter(column => column !== lead)].slice(0, COLUMNS);
+  const first = [lead, badge, side].filter(Boolean);
+  const shown = [...first, ...open.filter(column => !first.includes(column))].slice(0, COLUMNS);
   return {common, lead, badge, side, details, columns: columns.filter(column => shown.includes(column)), chart: chartOf(open, rows, side, badge)};
 }
 

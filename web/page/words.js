@@ -5,7 +5,7 @@ const WORDS = {
   zh: {
     lang: 'zh-CN', other: 'English', otherLang: 'en',
     greeting: name => `您好，我是${name}`,
-    introduction: '查询、缴费、报修，直接说就好。办理前会先给您看清楚，您确认了才会提交。',
+    introduction: ['想查什么、想办什么，直接说就好。', '要提交的内容会先给您看，您确认了才会提交。'],
     try: '可以这样问', more: '换一批',
     placeholder: '输入问题…', message: '您的问题', send: '发送', stop: '停止回答', photo: '添加照片', remove: '移除照片',
     conversation: '对话', menu: '常用问题',
@@ -30,7 +30,7 @@ const WORDS = {
   en: {
     lang: 'en', other: '中文', otherLang: 'zh-CN',
     greeting: name => `Hello, I am ${name}`,
-    introduction: 'Bills, parking, repairs: just ask. Whatever I would submit is shown to you first, and sent only after your yes.',
+    introduction: ['Just ask, in your own words.', 'What I would submit is shown to you first, and sent only after your yes.'],
     try: 'You could ask', more: 'Others',
     placeholder: 'Ask a question…', message: 'Your question', send: 'Send', stop: 'Stop', photo: 'Add photos', remove: 'Remove photo',
     conversation: 'Conversation', menu: 'Common questions',
