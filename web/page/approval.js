@@ -18,7 +18,7 @@ export const Approval = defineComponent({
     return () => {
       const {approval_id, summary, arguments: lines} = props.approval;
       return h('section', {class: ['panel', 'approval', state.value], 'aria-labelledby': `approval-${approval_id}`}, [
-        h('header', [icon('shield'), h('h3', {id: `approval-${approval_id}`}, summary),
+        h('header', [icon('shield'), h('h2', {id: `approval-${approval_id}`}, summary),
           state.value === 'pending' && h('span', {class: 'left'}, say('left', clock(left.value)))]),
         h('dl', {class: 'facts'}, lines.flatMap(({label, text}) => [h('dt', label), h('dd', text)])),
         state.value === 'pending'

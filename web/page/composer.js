@@ -64,7 +64,7 @@ export const Composer = defineComponent({
       ]),
       h('div', {class: 'field'}, [
         photosAllowed() > 0 && h('button', {type: 'button', class: 'round', 'aria-label': say('photo'), title: say('photo'), disabled: photos.value.length >= photosAllowed(), onClick: () => picker.value.click()}, icon('photo')),
-        photosAllowed() > 0 && h('input', {ref: picker, class: 'hidden', type: 'file', tabindex: -1, 'aria-label': say('photo'), multiple: true, accept: state.limits.attachments.types.join(','), onChange: pick}),
+        photosAllowed() > 0 && h('input', {ref: picker, hidden: true, type: 'file', multiple: true, accept: state.limits.attachments.types.join(','), onChange: pick}),
         h('textarea', {
           ref: field, id: 'question', rows: 1, enterkeyhint: 'send', 'aria-label': say('message'), placeholder: say('placeholder'), maxlength: longest(),
           value: text.value, onInput: ({target}) => { text.value = target.value; grow(); }, onKeydown: onKey,

@@ -29,7 +29,7 @@ const Table = defineComponent({
     });
     const by = column => { order.value = {column, descending: order.value?.column === column && !order.value.descending}; };
     return () => h('section', {class: 'panel data', 'aria-label': props.table.title}, [
-      h('header', [h('h3', props.table.title), h('span', {class: 'count'}, counted(props.table))]),
+      h('header', [h('h2', props.table.title), h('span', {class: 'count'}, counted(props.table))]),
       shaped.value.common.length > 0 && h('p', {class: 'common'}, shaped.value.common.map(({text, label}) => h('span', {title: label}, text))),
       shaped.value.chart && chart(shaped.value.chart, narrow.value),
       narrow.value ? list(rows.value, shaped.value, props.table, usual.value) : grid(rows.value, wide.value ? props.table.columns : shaped.value.columns, order.value, by, shaped.value, usual.value),
@@ -84,7 +84,7 @@ function card({title, fields}) {
   const [first, ...others] = fields;
   const large = /^[\d.,\s]+\S{0,3}$/.test(first?.text ?? '');
   return h('section', {class: 'panel data', 'aria-label': title}, [
-    h('header', h('h3', title)),
+    h('header', h('h2', title)),
     large && h('p', {class: 'large'}, [h('span', first.label), h('strong', first.text)]),
     facts(large ? others : fields),
   ]);
@@ -94,6 +94,6 @@ function card({title, fields}) {
 export function panel({kind, payload, key}) {
   if (kind === 'table') return h(Table, {key, table: payload});
   if (kind === 'card') return card(payload);
-  if (kind === 'chart') return h('section', {class: 'panel data', 'aria-label': payload.title}, [h('header', h('h3', payload.title)), chart(barsOf(payload), narrow.value)]);
+  if (kind === 'chart') return h('section', {class: 'panel data', 'aria-label': payload.title}, [h('header', h('h2', payload.title)), chart(barsOf(payload), narrow.value)]);
   return null;
 }

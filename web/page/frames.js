@@ -48,7 +48,7 @@ function status(answer, {status: what, data}, messages) {
     // it may be a turn that is told once more
     Object.assign(answer, {content: '', steps: [], data: [], running: true, error: null});
     for (const {approval} of messages) {
-      if (approval?.approval_id === data.approval_id && approval.state === 'pending') approval.state = 'settled';
+      if (approval?.state === 'pending' && approval.approval_id === data.approval_id) approval.state = 'settled';
     }
   } else if (what === 'tool_calling') {
     answer.steps.push({id: data.tool_call_id, message: data.message, done: false, duration_ms: 0});

@@ -47,7 +47,8 @@ const Page = defineComponent({
         brand('h1'), connection(),
         h('div', {class: 'tools'}, [
           state.messages.length > 0 && round('fresh', say('fresh'), fresh),
-          h('button', {type: 'button', class: 'round', 'aria-label': say('other'), title: say('other'), lang: say('otherLang'), onClick: changeLanguage}, language.locale === 'zh' ? 'EN' : '中'),
+          h('button', {type: 'button', class: 'round', title: say('other'), lang: say('otherLang'), onClick: changeLanguage}, [
+            h('span', {'aria-hidden': 'true'}, say('sign')), h('span', {class: 'hidden'}, say('other'))]),
           round('theme', say('theme'), changeTheme),
           round('user', say(state.loggedIn ? 'account' : 'login'), openLogin, {class: 'round account'}),
         ]),

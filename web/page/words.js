@@ -3,7 +3,7 @@ import {reactive} from '../vendor/vue/vue.runtime.esm-browser.prod.js';
 
 const WORDS = {
   zh: {
-    lang: 'zh-CN', other: 'English', otherLang: 'en',
+    lang: 'zh-CN', other: 'English', sign: 'EN', otherLang: 'en',
     greeting: name => `您好，我是${name}`,
     introduction: ['想查什么、想办什么，直接说就好。', '要提交的内容会先给您看，您确认了才会提交。'],
     try: '可以这样问', more: '换一批',
@@ -28,7 +28,7 @@ const WORDS = {
     seconds: s => `${s} 秒`, milliseconds: ms => `${ms} 毫秒`, you: '您', assistant: '助手', fresh: '新对话',
   },
   en: {
-    lang: 'en', other: '中文', otherLang: 'zh-CN',
+    lang: 'en', other: '中文', sign: '中', otherLang: 'zh-CN',
     greeting: name => `Hello, I am ${name}`,
     introduction: ['Just ask, in your own words.', 'What I would submit is shown to you first, and sent only after your yes.'],
     try: 'You could ask', more: 'Others',
