@@ -21,7 +21,11 @@ from tests.support.steward import ROOT, Steward, start_steward
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
 SCHEMES = ("light", "dark")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
-REPAIR = ("我想报修", "室内", "厨房水龙头一直滴水", "都可以")
+DIALOGUES = {
+    "bills": ["查询我的物业费账单"],
+    "parking": ["帮我查一下停车记录"],
+    "repair": ["我想报修", "室内", "厨房水龙头一直滴水", "都可以"],
+}
 
 
 async def take(page: Page, file: Path) -> None:
@@ -30,7 +34,7 @@ async def take(page: Page, file: Path) -> None:
         await page.screenshot(path=file.with_suffix(".png"))
         return
     session = await page.context.new_cdp_session(page)
-    taken = await session.send("Page.captureScreenshot", {"format": "webp", "quality": 82})
+    taken = await session.send("Page.captureScreenshot", {"format": "webp", "quality": 80})
     await asyncio.to_thread(file.write_bytes, base64.b64decode(taken["data"]))
 
 
@@ -39,7 +43,7 @@ async def pictures(browser: Browser, steward: Steward, size: str, scheme: str, f
     width, height = SIZES[size]
     context = await browser.new_context(
         viewport={"width": width, "height": height},
-        device_scale_factor=2 if size == "phone" else 1.5,
+        device_scale_factor=1.5,
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
         has_touch=size == "phone",
@@ -49,23 +53,19 @@ async def pictures(browser: Browser, steward: Steward, size: str, scheme: str, f
     page = await context.new_page()
     await page.goto(steward.http)
     chat = Chat(page)
-    await page.get_by_role("button", name="使用演示账号").first.wait_for()
-    await take(page, folder / f"{size}-{scheme}-0-welcome.webp")
-    await page.get_by_role("button", name="使用演示账号").first.click()
+    await page.get_by_role("main").get_by_role("button", name="使用演示账号").click()
     await chat.connected()
-    await page.locator(".ideas").wait_for()
-    await take(page, folder / f"{size}-{scheme}-1-ideas.webp")
-    for name, questions in (("bills", ["查询我的物业费账单"]), ("parking", ["帮我查一下停车记录"]), ("repair", REPAIR)):
-        if name != "bills":
-            await page.get_by_role("button", name="新对话").click()
+    for name, questions in DIALOGUES.items():
         for words in questions:
             await chat.ask(words)
         await page.mouse.move(width - 5, height / 2)
-        await page.locator(".scroller").evaluate("list => { list.scrollTop = 0 }")
+        # the first question on top, or the card at the end
+        await page.locator(".scroller").evaluate(
+            "(list, end) => { list.scrollTop = end ? list.scrollHeight : 0 }", len(questions) > 1
+        )
         await page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         await take(page, folder / f"{size}-{scheme}-{name}.webp")
-    await page.locator(".scroller").evaluate("list => { list.scrollTop = list.scrollHeight }")
-    await take(page, folder / f"{size}-{scheme}-repair-end.webp")
+        await page.get_by_role("button", name="新对话").click()
     await context.close()
 
 

@@ -20,10 +20,12 @@ export const Bubble = defineComponent({
   setup(props) {
     const shown = typed(() => props.answer.content, () => props.answer.instant);
     const unfolded = ref(false);
-    const folds = computed(() => (props.answer.data.length > 0 || props.answer.approval) && brief(shown.value) !== shown.value);
+    const beside = computed(() => props.answer.approval || props.answer.data.some(({payload}) => (payload.rows ?? payload.fields)?.length > 3));
+    const short = computed(() => (beside.value ? brief(shown.value, writing.value) : shown.value));
+    const folds = computed(() => short.value !== shown.value);
     const writing = computed(() => shown.value !== props.answer.content || (props.answer.running && shown.value !== ''));
     return () => shown.value && h('div', {class: ['bubble', writing.value && 'writing'], 'aria-busy': writing.value ? 'true' : null}, [
-      h(Rich, {text: folds.value && !unfolded.value ? brief(shown.value) : shown.value}),
+      h(Rich, {text: unfolded.value ? shown.value : short.value}),
       folds.value && !writing.value && h('button', {
         class: 'fold', type: 'button', 'aria-expanded': String(unfolded.value), onClick: () => { unfolded.value = !unfolded.value; },
       }, say(unfolded.value ? 'collapse' : 'expand')),

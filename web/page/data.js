@@ -62,7 +62,7 @@ function list(rows, {lead, badge: state, side, details}, {columns}, usual) {
       h('span', {class: 'lead'}, [row[lead.key]?.text || '–', state && badge(row[state.key], row[state.key].text === usual)]),
       side && h('span', {class: ['side', nothing(row[side.key]) && 'zero']}, row[side.key]?.text),
       h('span', {class: 'more'}, details.filter(({key, kind}) => row[key]?.text && !(kind === 'money' && nothing(row[key])))
-        .map(({label, key}) => h('span', `${label.split(' · ').at(-1)} ${row[key].text}`))),
+        .map(({label, key, kind}) => h('span', kind === 'enum' ? row[key].text : `${label.split(' · ').at(-1)} ${row[key].text}`))),
       icon('chevron'),
     ]),
     facts(columns.filter(({key}) => row[key]?.text).map(({label, key}) => ({label, text: row[key].text}))),
@@ -75,7 +75,7 @@ function grid(rows, columns, order, by, {badge: state}, usual) {
   return h('div', {class: 'scroll', tabindex: 0, role: 'group'}, h('table', [
     h('thead', h('tr', columns.map(column => h('th', {scope: 'col', class: right(column.kind), 'aria-sort': direction(column)},
       h('button', {type: 'button', title: say('sort', column.label), onClick: () => by(column)}, column.label))))),
-    h('tbody', rows.map(row => h('tr', columns.map(column => h('td', {class: [right(column.kind), column.kind === 'money' && nothing(row[column.key]) && 'zero']},
+    h('tbody', rows.map(row => h('tr', columns.map(column => h('td', {class: [right(column.kind), column.kind, column.kind === 'money' && nothing(row[column.key]) && 'zero']},
       column === state ? badge(row[column.key], row[column.key]?.text === usual) : row[column.key]?.text))))),
   ]));
 }
@@ -83,7 +83,7 @@ function grid(rows, columns, order, by, {badge: state}, usual) {
 function card({title, fields}) {
   const [first, ...others] = fields;
   const large = /^[\d.,\s]+\S{0,3}$/.test(first?.text ?? '');
-  return h('section', {class: 'panel data', 'aria-label': title}, [
+  return h('section', {class: 'panel data card', 'aria-label': title}, [
     h('header', h('h2', title)),
     large && h('p', {class: 'large'}, [h('span', first.label), h('strong', first.text)]),
     facts(large ? others : fields),

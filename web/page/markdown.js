@@ -31,8 +31,12 @@ export function elements(text) {
 const ITEM = /^\s*([•·*-]|\d+[.)、])\s+|^\s*\|/;
 const FEW = 4;
 
-/** The text without its lists and tables, where they are long: what they say stands beside it as data. */
-export function brief(text) {
+/**
+ * The text without its lists and tables, where they are long: what they say stands beside it as data. `growing`: they
+ * may become long yet, and what is not shown need not be taken away again.
+ */
+export function brief(text, growing) {
   const lines = text.split('\n');
-  return lines.filter(line => ITEM.test(line)).length < FEW ? text : lines.filter(line => !ITEM.test(line)).join('\n');
+  const others = lines.filter(line => !ITEM.test(line));
+  return growing || lines.length - others.length >= FEW ? others.join('\n') : text;
 }

@@ -4,6 +4,7 @@ import {Approval} from './approval.js';
 import {Bubble} from './bubble.js';
 import {panel} from './data.js';
 import {icon} from './icons.js';
+import {openLogin} from './login.js';
 import {rate, retry} from './session.js';
 import {language, say} from './words.js';
 
@@ -61,6 +62,7 @@ function actions(answer, last, copied, copy) {
     rated && button('bad', say('bad'), () => rate(answer, -1), String(answer.score === -1)),
     last && answer.question && (answer.error || answer.outcome === 'cancelled') &&
       h('button', {type: 'button', class: 'chip', onClick: () => retry(answer)}, [icon('retry'), say('retry')]),
+    last && answer.outcome === 'login_required' && h('button', {type: 'button', class: 'chip', onClick: openLogin}, [icon('user'), say('login')]),
     answer.score !== 0 && h('span', {class: 'note', lang: say('lang'), key: language.locale}, say('thanks')),
   ]);
 }

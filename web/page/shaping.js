@@ -2,7 +2,9 @@
 
 // A text of this name names a record: it is there for who asks, and in nobody's way.
 const ID = /(Id|ID|_id|No|_no|Code|_code)$|^(id|no|code|key)$/;
-const DETAILS = 2;
+// What a state is called by convention; where nothing is, the first column of codes is taken for one.
+const STATE = /(status|state)$/i;
+const DETAILS = 3;
 const COLUMNS = 6;
 const MONTH = /^\d{4}-\d{2}$/;
 
@@ -23,11 +25,14 @@ export function shape({columns, rows}) {
   const useful = told.filter(column => !constant(column));
   const open = useful.filter(({key, kind}) => kind !== 'text' || !ID.test(key.split('.').at(-1)));
   const lead = open.find(({kind}) => kind === 'text') ?? open.find(({kind}) => kind === 'date') ?? useful[0] ?? columns[0];
-  const badge = open.find(column => column.kind === 'enum' && column !== lead);
+  const codes = open.filter(column => column.kind === 'enum' && column !== lead);
+  const badge = codes.find(({key}) => STATE.test(key)) ?? codes[0];
   const side = open.find(column => column.kind === 'money' && column !== lead);
-  const details = open.filter(column => ![lead, badge, side].includes(column)).slice(0, DETAILS);
-  const first = [lead, badge, side].filter(Boolean);
-  const shown = [...first, ...open.filter(column => !first.includes(column))].slice(0, COLUMNS);
+  const own = ({key}) => !key.includes('.'); // not a field of an object inside the row
+  const others = [codes.find(column => column !== badge), open.find(({kind}) => kind === 'date'), ...open.filter(own), ...open];
+  const first = [...new Set([lead, badge, side, ...others].filter(Boolean))];
+  const shown = first.slice(0, COLUMNS);
+  const details = open.filter(column => first.slice(first.indexOf(side ?? badge ?? lead) + 1, COLUMNS).includes(column)).slice(0, DETAILS);
   return {common, lead, badge, side, details, columns: columns.filter(column => shown.includes(column)), chart: chartOf(open, rows, side, badge)};
 }
 
