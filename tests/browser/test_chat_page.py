@@ -117,12 +117,24 @@ async def test_the_three_dialogues_from_the_first_visit_to_a_repair(
     assert said["故障描述"] == trouble
     await expect(card.locator(".left")).to_have_text(re.compile(r"[45]:\d\d 内有效"))
     assert estate.repairs(steward.database, "user123") == before
+    if size == "desktop":
+        count = await chat.answers.count()
+        await page.reload()
+        await chat.settled(count)
+        card = page.get_by_role("region", name="提交报修单")
+        await expect(card).to_have_count(1)
     answer = await chat.press("确认")
     made = dict(estate.repairs(steward.database, "user123").items() - before.items())
     assert list(made.values()) == [trouble]
     await expect(answer.locator(".bubble")).to_contain_text(next(iter(made)))
     await expect(card).to_contain_text("您已确认")
     await expect(card.get_by_role("button")).to_have_count(0)
+    if size == "desktop":
+        count = await chat.answers.count()
+        await page.reload()
+        await chat.settled(count)
+        await expect(card).to_contain_text("已处理")
+        await expect(card.get_by_role("button")).to_have_count(0)
 
     width = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] == width[1]

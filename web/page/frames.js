@@ -67,12 +67,16 @@ function settle(answer) {
 
 const pending = card => ({...card, state: 'pending', note: ''});
 
-/** The writes that still wait, as `ready` and `snapshot` tell them: cards that are not among them are settled. */
-export function reconcile(messages, cards) {
+/** Cards that are not among the writes which wait, as `ready` and `snapshot` tell them, are settled. */
+export function settleApprovals(messages, waiting) {
   for (const {approval} of messages) {
-    if (approval?.state === 'pending' && !cards.some(card => card.approval_id === approval.approval_id)) approval.state = 'settled';
+    if (approval?.state === 'pending' && !waiting.some(card => card.approval_id === approval.approval_id)) approval.state = 'settled';
   }
-  for (const card of cards) {
+}
+
+/** Cards of writes that wait, where the entries that showed them are gone. */
+export function addApprovals(messages, waiting) {
+  for (const card of waiting) {
     if (!messages.some(({approval}) => approval?.approval_id === card.approval_id)) {
       messages.push(emptyAnswer({running: false, outcome: 'approval', approval: pending(card)}));
     }

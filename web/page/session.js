@@ -2,7 +2,7 @@
 import {markRaw, reactive} from '../vendor/vue/vue.runtime.esm-browser.prod.js';
 import {connect} from '../steward-client.js';
 import {NoUploads, fitting, pageSettings, socketAddress, upload} from './api.js';
-import {emptyAnswer, receive, reconcile} from './frames.js';
+import {addApprovals, emptyAnswer, receive, settleApprovals} from './frames.js';
 import {language, preferred, say, speak} from './words.js';
 
 const KEPT = 'steward.conversation';
@@ -25,6 +25,7 @@ export const state = reactive({
 let client;
 let token = '';
 let caughtUp = 0; // entries up to here were missed or are told again
+let waiting = []; // the writes that waited for a yes when the connection was greeted
 let questions = {};
 
 export async function start() {
@@ -76,17 +77,21 @@ function onstate(connection, {error}) {
 function onframe(frame) {
   if (frame.type === 'ready') {
     caughtUp = frame.seq;
+    waiting = frame.approvals;
     state.limits = frame.limits;
-    if (frame.recovered) reconcile(state.messages, frame.turn_id ? [...frame.approvals, ...waiting()] : frame.approvals);
+    if (client.place.after === caughtUp) settleApprovals(state.messages, waiting);
     keep();
   } else if (frame.turn_id) {
     receive(state.messages, frame, questions, frame.seq <= caughtUp);
+    // what was told before may have been decided since
+    if (frame.seq === caughtUp) settleApprovals(state.messages, waiting);
     if (frame.status === 'completed' || frame.type === 'error') announce(frame);
   }
-  if (frame.type === 'snapshot') reconcile(state.messages, frame.approvals);
+  if (frame.type === 'snapshot') {
+    settleApprovals(state.messages, frame.approvals);
+    addApprovals(state.messages, frame.approvals);
+  }
 }
-
-const waiting = () => state.messages.flatMap(({approval}) => (approval?.state === 'pending' ? [approval] : []));
 
 /** For screen readers: an answer once it is whole, and not letter by letter. */
 function announce({turn_id, type, content}) {
