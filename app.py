@@ -38,8 +38,9 @@ from blueprints.pages import pages_blueprint
 from blueprints.sanic_protocol import SocketProtocol, socket_protocol
 from blueprints.sanic_websocket import SocketBounds
 from blueprints.shutdown import Shutdown
+from blueprints.site import load_site
 from blueprints.watchdog import Watchdog
-from commands.banner import banner
+from commands.banner import DEMO_TOKEN, DEMO_USER, banner
 from commands.cli import build_cli
 from commands.estate import estate_variables
 from commands.logs import set_up_logging
@@ -48,9 +49,12 @@ from integrations.models.embedded.model import EmbeddedModel
 from integrations.stores.key import kept_key
 from integrations.stores.memory_log import MemoryLog
 from integrations.stores.sqlite import SqliteStore
+from integrations.suggestions import suggestions
 from integrations.toolset import CatalogueToolsets
 from schemas.errors import ConfigurationError, StoreUnavailable
 from schemas.frames import AttachmentLimits, Limits
+from schemas.messages import localise
+from schemas.page import DemoLogin, PageSettings
 from schemas.settings import PROJECT, Settings
 
 log = structlog.get_logger("steward")
@@ -189,7 +193,8 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     )
     app.register_middleware(admission.check, "request")
     app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings, obstacles())))
-    app.blueprint(pages_blueprint(PROJECT / "test" / "websocket_test.html"))
+    tutorial = PROJECT / "test" / "websocket_test.html"
+    app.blueprint(pages_blueprint(load_site(PROJECT / "web"), _page(settings, catalogue), tutorial))
 
     lifetime = Lifetime()
     app.ctx.lifetime = lifetime
@@ -240,6 +245,15 @@ def _configure(app: Sanic[Any, Any], settings: Settings) -> None:
     app.config.MOTD = False
     # sanic-ext gives HEAD and OPTIONS; its own document is invalid with pydantic 2 and its page needs a CDN
     Extend(app, config={"oas": False, "http_auto_trace": False, "cors": False, "health": False, "templating": False})
+
+
+def _page(settings: Settings, catalogue: Catalogue) -> PageSettings:
+    return PageSettings(
+        name={"zh": localise(settings.name, "zh"), "en": localise(settings.name, "en")},
+        locale=settings.locale,
+        suggestions={"zh": suggestions(catalogue, "zh"), "en": suggestions(catalogue, "en")},
+        demo=DemoLogin(DEMO_USER, DEMO_TOKEN) if settings.runs_estate else None,
+    )
 
 
 def _protocol(settings: Settings) -> type[SocketProtocol]:

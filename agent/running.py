@@ -94,7 +94,7 @@ class RunningTurn:
         """To its terminal; never raises. A defect ends it with `internal` and a reference that the log knows; where
         this task is cancelled from outside, it ends as interrupted."""
         turn = self._turn()
-        self._grammar.open()
+        self._open()
         log.info("turn_started", caller=self.asked.caller.state, locale=self.asked.locale)
         end: TurnEnded | TurnFailed = TurnEnded("cancelled", turn.usage)
         if not self._stopped:
@@ -115,12 +115,16 @@ class RunningTurn:
 
     async def interrupt(self) -> None:
         """The terminal of a turn that will never run, because the process ends."""
-        self._grammar.open()
+        self._open()
         self._grammar.write(TurnFailed("turn_interrupted"))
         try:
             await self._outside.turns.finish(self.id, "turn_interrupted", "")
         except StoreUnavailable as error:
             log.warning("store_unavailable", reason=error.reason)
+
+    def _open(self) -> None:
+        answer = self.asked.answer
+        self._grammar.open(self.asked.client_msg_id, answer.approval_id if answer is not None else None)
 
     async def _events(self, turn: Turn) -> TurnEnded | TurnFailed:
         """Everything but the terminal goes to the log; the terminal is returned."""

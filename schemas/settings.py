@@ -52,6 +52,7 @@ class Settings(BaseSettings):
         default=None, description="its key; the first one's where neither key nor URL is given"
     )
 
+    name: str = Field(default="物业管家 / Steward", min_length=1, description="the assistant's name on the chat page")
     locale: Locale = Field(default="zh", description="language where a query does not show one")
     timezone: str = Field(default="Asia/Shanghai", description="the estate's time zone (IANA name)")
     typing_pause_s: float = Field(default=0.02, ge=0, le=1, description="embedded model's pause between pieces")

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the browser tests need: Chromium (or CHROMIUM=/path), a font with Chinese characters, the driver's libraries.
+# What the browser tests need: Chromium (or CHROMIUM=/path), Node for the client library, a font with Chinese characters, the
+# driver's libraries.
 set -eu
 here=$(dirname "$0")
 missing=
@@ -13,6 +14,7 @@ elif ! [ -x /usr/bin/chromium ]; then
     fi
     missing="chromium"
 fi
+command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 if ! { command -v fc-list >/dev/null 2>&1 && fc-list :lang=zh family | grep -q .; }; then
     missing="$missing fontconfig fonts-noto-cjk"
 fi
