@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from agent.prompt import fenced
+from agent.prompt import attachments_block, fenced
 from schemas.conversation import Conversation
 from schemas.model import Message
 from schemas.tool import ToolCall, ToolResult
+from schemas.upload import Upload
 
 
-def add_user(conversation: Conversation, text: str) -> None:
-    conversation.messages.append({"role": "user", "content": text})
+def add_user(conversation: Conversation, text: str, attachments: Sequence[Upload] = ()) -> None:
+    """What the resident said, and the uploads that came with it. They stand beside the words, which stay his own;
+    `for_model` puts the two together."""
+    message: dict[str, Any] = {"role": "user", "content": text}
+    if attachments:
+        message["attachments"] = [
+            {"id": one.id, "filename": one.filename, "type": one.type, "size": one.size} for one in attachments
+        ]
+    conversation.messages.append(message)
 
 
 def add_assistant(
@@ -85,6 +93,20 @@ def view(conversation: Conversation, max_chars: int) -> list[Message]:
     return [message for group in reversed(kept) for message in group]
 
 
+def for_model(messages: Iterable[Message]) -> list[Message]:
+    """The messages as a provider takes them: attachments as a block at the end of the words that they came with."""
+    return [
+        {"role": message["role"], "content": f"{message['content']}\n{attachments_block(message['attachments'])}"}
+        if message.get("attachments")
+        else message
+        for message in messages
+    ]
+
+
+def has_attachments(messages: Iterable[Message]) -> bool:
+    return any(message.get("attachments") for message in messages)
+
+
 def called_tools(messages: Iterable[Message]) -> list[str]:
     """The names that were called, in their order; a model may have made some of them up."""
     return [name for message in messages for name, _ in calls_of(message)]
@@ -101,4 +123,5 @@ def _calls(message: Message) -> Iterable[Any]:
 
 def _chars(message: Message) -> int:
     calls = sum(len(call["function"]["arguments"]) for call in _calls(message))
-    return len(message.get("content") or "") + len(message.get("reasoning_content") or "") + calls + 16
+    files = 200 * len(message.get("attachments") or ())
+    return len(message.get("content") or "") + len(message.get("reasoning_content") or "") + calls + files + 16
