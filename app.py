@@ -30,11 +30,13 @@ from blueprints.admission import Admission
 from blueprints.api import ApiBounds, api_blueprint
 from blueprints.chat import chat_blueprint
 from blueprints.descriptors import Descriptors
+from blueprints.docs import Documents, docs_blueprint
 from blueprints.door import Door
 from blueprints.gateway import Gateway
 from blueprints.health import health_blueprint
 from blueprints.http_errors import ApiErrors
 from blueprints.limits import Bounds, Guard
+from blueprints.own_document import own_document
 from blueprints.pages import pages_blueprint
 from blueprints.sanic_protocol import SocketBounds, SocketProtocol, socket_protocol
 from blueprints.shutdown import Shutdown
@@ -52,9 +54,11 @@ from integrations.stores.memory_log import MemoryLog
 from integrations.stores.sqlite import SqliteStore
 from integrations.stores.sqlite_uploads import UploadBounds
 from integrations.toolset import CatalogueToolsets
+from integrations.understood import understood
 from schemas.errors import ConfigurationError
 from schemas.frames import AttachmentLimits, Limits
 from schemas.settings import PROJECT, Settings
+from schemas.turn import Locale
 
 log = structlog.get_logger("steward")
 
@@ -195,6 +199,8 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     app.blueprint(
         uploads_blueprint(door, max_bytes=settings.max_upload_bytes, timeout_s=6 * settings.message_timeout_s)
     )
+    if settings.docs:
+        app.blueprint(docs_blueprint(PROJECT / "web" / "docs", _documents(catalogue, settings)))
     app.register_middleware(admission.check, "request")
     app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings, obstacles())))
     app.blueprint(pages_blueprint(PROJECT / "test" / "websocket_test.html"))
@@ -271,6 +277,20 @@ def _protocol(settings: Settings) -> type[SocketProtocol]:
 
 def _addresses(settings: Settings) -> Addresses:
     return Addresses(settings.trusted_proxies, settings.forwarded_header)
+
+
+def _documents(catalogue: Catalogue, settings: Settings) -> Documents:
+    def titles(locale: Locale) -> dict[str, str]:
+        names = dict.fromkeys(catalogue.failures) | dict.fromkeys(catalogue.upstreams)
+        return {n: catalogue.upstreams[n].title(locale) if n in catalogue.upstreams else n for n in names}
+
+    return Documents(
+        own=lambda locale: own_document(_limits(settings), locale),
+        understood=lambda name, locale: understood(catalogue, name, locale),
+        titles=titles,
+        asyncapi=PROJECT / "docs" / "asyncapi.yaml",
+        locale=settings.locale,
+    )
 
 
 def _limits(settings: Settings) -> Limits:

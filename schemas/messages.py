@@ -107,6 +107,40 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "登录凭证只应出现一次：在 Authorization 中，或在 {field} 字段中",
         "The token is given once: in Authorization, or in the field {field}",
     ),
+    # the own HTTP API's document
+    "docs.about": (
+        "与 WebSocket 相同的协议，供无法打开套接字的客户端使用。出错时返回 `error` 帧的对象。",
+        "The WebSocket's protocol for clients that cannot open sockets. Refusals are the `error` frame's object.",
+    ),
+    "docs.token": ("住户自己的登录凭证", "The resident's own token"),
+    "docs.chat": ("提问，以 SSE 返回整个回答", "Ask; the whole turn comes as server-sent events"),
+    "docs.stream": (
+        "`id` 为 `epoch:seq`，`data` 为一帧。"
+        "断线后以同样的 `client_msg_id` 和 `Last-Event-ID` 重发，只会收到未收到的部分。",
+        "`id` is `epoch:seq`, `data` is one frame. After a loss the same query, with the same `client_msg_id` and with "
+        "`Last-Event-ID`, gets what was missed.",
+    ),
+    "docs.last_event_id": (
+        "最后收到的 `id`；此时 `client_msg_id` 必填",
+        "The last `id` that was received; `client_msg_id` is required with it",
+    ),
+    "docs.events": ("一次回答的各帧：{frames}", "The frames of the turn: {frames}"),
+    "docs.approve": ("确认或取消一项待确认的操作", "The resident's yes or no to one parked write"),
+    "docs.approve_how": (
+        "`Accept: text/event-stream` 时以 SSE 返回随后的回答，否则返回其编号。",
+        "With `Accept: text/event-stream` the turn that follows comes as events, otherwise its ids.",
+    ),
+    "docs.cancel": ("停止一次回答", "Stop a turn"),
+    "docs.upload": ("上传一张照片", "Upload a photo"),
+    "docs.upload_how": (
+        "类型以内容为准（{types}），最多 {max} 字节。编号用于提问的 `attachments`。",
+        "The type is what the bytes say ({types}), {max} bytes at most. The id goes into a query's `attachments`.",
+    ),
+    "docs.conversations": ("自己的对话，最近的 {max} 个", "Own conversations, the latest {max}"),
+    "docs.forget_all": ("删除自己的全部对话和照片", "Forget all own conversations and uploads"),
+    "docs.conversation": ("一个对话的内容", "What was said in a conversation"),
+    "docs.forget": ("删除一个对话", "Forget a conversation"),
+    "docs.catalogue": ("智能助手能做什么", "What the assistant can do"),
     # requests that are refused before anything is done
     "admission.token": (
         "登录凭证不能放在网址里，请放在消息的 token 字段中",

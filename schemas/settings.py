@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(), description="origins of pages of other hosts that may use HTTP, separated by commas"
     )
+    docs: bool = Field(default=True, description="whether the documents are shown at /docs")
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         default=(), description="networks of proxies that say who the client is, separated by commas"
     )
