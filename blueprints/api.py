@@ -132,10 +132,8 @@ class _Turns:
     async def _admit(
         self, visit: Visit, stream: TurnStream, frame: Query | Approve, locale: Locale | None = None
     ) -> Admitted:
-        """By the header's token, or by the frame's where there is no header; two would contradict each other."""
+        """By the header's token, which is the connection's; one in the frame counts before it, as on a socket."""
         intake = Intake(visit.gateway, stream, None, locale or visit.locale, visit.toolset())
-        if visit.request.headers.get("authorization") is not None and frame.token is not None:
-            raise FrameRefused("bad_request", "http.two_tokens", field="token")
         try:
             return await intake.admit(frame)
         except BaseException:

@@ -5,10 +5,10 @@ Nothing of a request is repeated. Used by `door.py` for requests that have come 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import secrets
 from collections.abc import Mapping
-from typing import Any
 
 import structlog
 from sanic import HTTPResponse, Request
@@ -109,8 +109,18 @@ class ApiErrors(ErrorHandler):
             self.log(request, exception)
             return defect(locale)
         code, key = _CODES.get(status, ("bad_request", "http.bad_request"))
-        headers: Any = getattr(exception, "headers", None) or {}
+        headers = {"Allow": ", ".join(_allowed(request))} if status == 405 else {}
         return error_response(code, text(key, locale), status=status, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of the address (RFC 9110, 15.5.6). Sanic knows them of addresses without parameters alone."""
+    found = []
+    for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS"):
+        with contextlib.suppress(SanicException):
+            request.app.router.get(request.path, method, request.headers.get("host"))
+            found.append(method)
+    return found
 
 
 _CODES: Mapping[int, tuple[Code, str]] = {

@@ -14,7 +14,7 @@ from blueprints.api import MAX_LISTED
 from blueprints.http_errors import STATUSES
 from blueprints.uploads import FIELD
 from schemas import api, frames
-from schemas.client_frames import VERSION, Query
+from schemas.client_frames import MAX_TOKEN_CHARS, VERSION, Query
 from schemas.errors import Code
 from schemas.frames import Limits
 from schemas.messages import text
@@ -24,6 +24,7 @@ _STRUCTS = (
     Query, api.ApprovalAnswer, api.TurnAccepted, api.ConversationList, api.ConversationHistory, api.UploadAnswer,
     api.CatalogueAnswer, frames.Chunk, frames.Status, frames.ErrorFrame, frames.ApprovalFrame, frames.Snapshot,
 )  # fmt: skip
+_EVENT_ID = "^[A-Za-z0-9_-]{1,128}:[0-9]{1,15}$"
 _SCHEMA = "#/components/schemas/{name}"
 _ALWAYS: tuple[Code, ...] = ("bad_request", "unsupported", "rate_limited", "busy", "internal")
 
@@ -32,7 +33,8 @@ def own_document(limits: Limits, locale: Locale) -> dict[str, Any]:
     """The document; `limits` are those of the settings, so that it says what this gateway takes."""
     _, schemas = msgspec.json.schema_components(_STRUCTS, ref_template=_SCHEMA)
     query = schemas["Query"]["properties"]
-    query["query"] |= {"minLength": 1, "maxLength": limits.max_query_chars, "pattern": r"\S"}
+    query["query"] |= {"minLength": 1, "maxLength": limits.max_query_chars, "pattern": r"[^\s\u001c-\u001f\u0085]"}
+    query["token"]["anyOf"][0] |= {"maxLength": MAX_TOKEN_CHARS, "pattern": "^[!-~]*$"}
     query["attachments"]["anyOf"][0] |= {"maxItems": limits.attachments.max}
     return {
         "openapi": "3.1.0",
@@ -63,7 +65,8 @@ def _chat(locale: Locale) -> dict[str, Any]:
         "name": "Last-Event-ID",
         "in": "header",
         "description": text("docs.last_event_id", locale),
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}:[0-9]{1,15}$"},
+        "schema": {"type": "string", "pattern": _EVENT_ID, "minLength": 3, "maxLength": 144},
+        "example": "q8Zk:1",
     }
     return {
         "operationId": "chat",
@@ -80,6 +83,7 @@ def _chat(locale: Locale) -> dict[str, Any]:
 
 def _approve(locale: Locale) -> dict[str, Any]:
     codes: tuple[Code, ...] = ("login_required", "not_found", "too_large", "approval_expired", "approval_used")
+    links = {"cancel": {"operationId": "cancel", "parameters": {"turn_id": "$response.body#/turn_id"}}}
     return {
         "operationId": "approve",
         "tags": ["turns"],
@@ -87,7 +91,8 @@ def _approve(locale: Locale) -> dict[str, Any]:
         "description": text("docs.approve_how", locale),
         "parameters": [_id("approval_id")],
         "requestBody": _body(api.ApprovalAnswer, {"approved": True}),
-        "responses": {"200": _events(locale), "202": _answer(api.TurnAccepted)} | _refusals(locale, *_ALWAYS, *codes),
+        "responses": {"200": _events(locale), "202": _answer(api.TurnAccepted) | {"links": links}}
+        | _refusals(locale, *_ALWAYS, *codes),
     }
 
 
@@ -106,6 +111,7 @@ def _upload(limits: Limits, locale: Locale) -> dict[str, Any]:
     form = {
         "type": "object",
         "required": [FIELD],
+        "additionalProperties": False,
         "properties": {FIELD: {"type": "string", "contentMediaType": limits.attachments.types[0]}},
     }
     return {
@@ -123,12 +129,14 @@ def _upload(limits: Limits, locale: Locale) -> dict[str, Any]:
 
 def _conversations(locale: Locale) -> dict[str, Any]:
     refusals = _refusals(locale, *_ALWAYS, "login_required")
+    first = {"conversation_id": "$response.body#/conversations/0/conversation_id"}
+    links = {name: {"operationId": name, "parameters": first} for name in ("showConversation", "forgetConversation")}
     return {
         "get": {
             "operationId": "listConversations",
             "tags": ["history"],
             "summary": text("docs.conversations", locale, max=MAX_LISTED),
-            "responses": {"200": _answer(api.ConversationList)} | refusals,
+            "responses": {"200": _answer(api.ConversationList) | {"links": links}} | refusals,
         },
         "delete": {
             "operationId": "forgetAll",
@@ -187,14 +195,29 @@ def _answer(struct: type[msgspec.Struct]) -> dict[str, Any]:
 def _events(locale: Locale) -> dict[str, Any]:
     names = ("Chunk", "Status", "ApprovalFrame", "ErrorFrame", "Snapshot")
     example = 'id: q8Zk:1\ndata: {"type":"chunk","content":"…","is_final":false,"turn_id":"…","seq":1}\n\n'
+    data = {"anyOf": [{"$ref": _SCHEMA.format(name=name)} for name in names] + [{"type": "object"}]}
+    event = {
+        "type": "object",
+        "description": "One event (WHATWG HTML, 9.2.6)",
+        "required": ["data"],
+        "properties": {
+            "id": {"type": "string", "pattern": _EVENT_ID},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
+        },
+    }
     return {
         "description": text("docs.events", locale, frames=", ".join(f"`{name}`" for name in names)),
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": example}},
+        "content": {"text/event-stream": {"schema": event, "example": example}},
     }
 
 
 def _id(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"},
+    }
 
 
 def _refusals(locale: Locale, *codes: Code) -> dict[str, Any]:

@@ -26,7 +26,7 @@ HEARTBEAT = ": \n\n"
 
 def last_event_id(value: str | None) -> tuple[str, int] | None:
     """Epoch and seq of the header `Last-Event-ID`. Raises `FrameRefused` for what no stream of ours has sent."""
-    if not value:
+    if value is None:
         return None
     found = _LAST_EVENT_ID.fullmatch(value)
     if found is None:

@@ -29,7 +29,6 @@ TYPES: Mapping[str, tuple[bytes, tuple[str, ...]]] = {
 }
 FIELD = "file"
 _ROOM_BYTES = 16 * 1024  # what a form has round its file
-_MOST_PARTS = 8
 _MAX_NAME_CHARS = 100
 # control characters, what folders and headers mean something by, what turns the direction of writing
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f"<>|*?:\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
@@ -92,8 +91,8 @@ class _Form:
     """A form that is to have one file."""
 
     def __init__(self, boundary: bytes, max_bytes: int) -> None:
-        self._max_bytes, self._parts = max_bytes, 0
-        self._files: list[Any] = []
+        self._max_bytes = max_bytes
+        self._files: list[tuple[bytes | None, bytes]] = []
         self._complete = False
         if not boundary:
             raise FrameRefused("bad_request", "http.bad_form", field="Content-Type")
@@ -101,7 +100,7 @@ class _Form:
         try:
             self._parser = FormParser(
                 "multipart/form-data",
-                self._part,
+                self._field,
                 self._file,
                 self._end,
                 boundary=boundary,
@@ -123,21 +122,24 @@ class _Form:
             raise FrameRefused("bad_request", "http.bad_form", field=FIELD)
         if len(self._files) != 1:
             raise FrameRefused("bad_request", "http.one_file", field=FIELD)
-        (file,) = self._files
-        if file.size > self._max_bytes:
+        ((filename, content),) = self._files
+        if len(content) > self._max_bytes:
             raise FrameRefused("too_large", "http.upload_too_large", field=FIELD, max=self._max_bytes)
-        file.file_object.seek(0)
-        return (file.file_name or b"").decode("utf-8", "replace"), file.file_object.read()
+        return (filename or b"").decode("utf-8", "replace"), content
 
-    def _part(self, _: object) -> None:
-        self._parts += 1
-        if self._parts > _MOST_PARTS:
-            raise FormParserError("too many parts")
+    def _field(self, field: Any) -> None:
+        """A file's part need not have a file name (RFC 7578, 4.2)."""
+        self._check(field)
+        self._files.append((None, field.value or b""))
 
     def _file(self, file: Any) -> None:
-        self._part(file)
-        if file.field_name == FIELD.encode():
-            self._files.append(file)
+        self._check(file)
+        file.file_object.seek(0)
+        self._files.append((file.file_name, file.file_object.read()))
+
+    def _check(self, part: Any) -> None:
+        if part.field_name != FIELD.encode() or self._files:
+            raise FrameRefused("bad_request", "http.one_file", field=FIELD)
 
     def _end(self) -> None:
         self._complete = True

@@ -18,6 +18,7 @@ from schemas.turn import Locale
 VERSION = 1
 MAX_ID_CHARS = 128
 MAX_COMMENT_CHARS = 1000
+MAX_TOKEN_CHARS = 8192  # of visible ASCII; `credential.py` judges it
 
 _KINDS = {
     "str": ("字符串", "a string"),

@@ -103,10 +103,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "There is no room for more uploads right now; please try again later",
     ),
     "http.last_event_id": ("{field} 不是本服务给出的编号", "{field} is not an id that this service has given"),
-    "http.two_tokens": (
-        "登录凭证只应出现一次：在 Authorization 中，或在 {field} 字段中",
-        "The token is given once: in Authorization, or in the field {field}",
-    ),
     # the own HTTP API's document
     "docs.about": (
         "与 WebSocket 相同的协议，供无法打开套接字的客户端使用。出错时返回 `error` 帧的对象。",

@@ -167,7 +167,7 @@ async def test_without_a_login_public_questions_are_answered_and_the_conversatio
         (b'{"query": "x", "attachments": ["SECRET"]}', {}, (404, "not_found", "attachments")),
         (b'{"query": "x", "attachments": ["1", "2", "3", "4"]}', {}, (413, "too_large", "attachments")),
         (b'{"query": "x", "conversation_id": "SECRET"}', {}, (404, "not_found", "conversation_id")),
-        (b'{"query": "x", "token": "SECRET"}', {}, (400, "bad_request", "token")),
+        (b'{"query": "x", "token": "\\u0007SECRET"}', {}, (400, "bad_request", "token")),
         (b'{"query": "' + b"x" * 4001 + b'"}', {}, (413, "too_large", "query")),
         (b'{"query": "x", "y": "' + b"x" * 65536 + b'"}', {}, (413, "too_large", None)),
         (b'{"query": "x"}', {"Content-Type": "text/plain"}, (415, "unsupported", "Content-Type")),
