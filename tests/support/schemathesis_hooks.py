@@ -5,6 +5,8 @@ Loaded by schemathesis (`SCHEMATHESIS_HOOKS`) in `tests/contract/test_http_api.p
 
 from __future__ import annotations
 
+from typing import Any
+
 import schemathesis
 from hypothesis import strategies
 
@@ -12,7 +14,7 @@ schemathesis.openapi.media_type("image/jpeg", strategies.binary(max_size=200).ma
 
 
 @schemathesis.hook
-def map_case(context: schemathesis.HookContext, case: schemathesis.Case) -> schemathesis.Case:
+def map_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
     """`Last-Event-ID` needs `client_msg_id`: without one a query would be asked twice, which is refused."""
     if case.headers.get("Last-Event-ID") == "0":  # its coverage phase begins with it, whatever the pattern says
         case.headers["Last-Event-ID"] = "q8Zk:1"

@@ -155,13 +155,13 @@ class Dialogue:
         top = clear(ranked, self.catalogue, text)
         if top is not None and top.tool is not form.tool and switches(form, top, ranked, found, text):
             return self._switch(form, top, text)
-        if not found and not attached:
-            if THANKS.match(text) and len(text) < 20:
+        if not found:
+            if THANKS.match(text) and len(text) < 20 and not attached:
                 return self._aside("thanks")
             raw = raw_slot(form, text)
-            if raw is None:
+            if raw is None and not attached:
                 return Ask(form, wanted(form), again=True)
-            found = {raw.path: Found(text, 0, len(text))}
+            found = {raw.path: Found(text, 0, len(text))} if raw is not None else {}
         for path, value in found.items():
             form.fill(path, value.value)
         corrections.keep_place(form, scene.spans)
