@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
 from sanic import Request
-from sanic.exceptions import PayloadTooLarge
+from sanic.exceptions import PayloadTooLarge, SanicException
 
 from schemas.errors import FrameRefused
+
+_DISCARDED_BYTES, _DISCARD_S = 32 << 20, 10.0
 
 
 async def pieces(request: Request, max_bytes: int, timeout_s: float) -> AsyncIterator[bytes]:
@@ -21,7 +24,8 @@ async def pieces(request: Request, max_bytes: int, timeout_s: float) -> AsyncIte
         raise too_large
     size = 0
     stream: Any = request.stream
-    stream.request_max_size = max_bytes  # Sanic's own limit is for bodies that it reads by itself
+    # Sanic's own limit is for bodies that it reads by itself; what is counted here is never more than `max_bytes`
+    stream.request_max_size = max(max_bytes, stream.request_max_size)
     try:
         async with asyncio.timeout(timeout_s):
             while (piece := await stream.read()) is not None:
@@ -33,6 +37,17 @@ async def pieces(request: Request, max_bytes: int, timeout_s: float) -> AsyncIte
         raise too_large from None
     except TimeoutError:
         raise FrameRefused("bad_request", "http.too_slow") from None
+
+
+async def discard(request: Request) -> None:
+    """Read on for a while what is left of a body that is refused: a client that is still sending would not see the
+    answer, but a connection that was reset."""
+    stream: Any = request.stream
+    stream.request_max_size = _DISCARDED_BYTES
+    with contextlib.suppress(SanicException, TimeoutError):
+        async with asyncio.timeout(_DISCARD_S):
+            while await stream.read() is not None:
+                pass
 
 
 async def json_text(request: Request, max_bytes: int, timeout_s: float) -> str:

@@ -18,6 +18,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from agent.ports import Toolset
 from blueprints.address import Addresses
+from blueprints.bodies import discard
 from blueprints.callers import caller_of, toolset_of
 from blueprints.gateway import Gateway
 from blueprints.http_errors import defect, error_response, language, refusal
@@ -85,6 +86,7 @@ class Door:
                 seat.valid()
                 return await handler(visit, **path)
             except FrameRefused as refused:
+                await discard(request)
                 return refusal(refused, visit.locale)
             except StoreUnavailable as error:
                 log.error("store_unavailable", reason=error.reason)

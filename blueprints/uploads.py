@@ -6,7 +6,9 @@ RFC 7578 by python-multipart, piece by piece: no more than the limit is ever hel
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC
 from typing import Any
 
@@ -30,6 +32,7 @@ TYPES: Mapping[str, tuple[bytes, tuple[str, ...]]] = {
 FIELD = "file"
 _ROOM_BYTES = 16 * 1024  # what a form has round its file
 _MAX_NAME_CHARS = 100
+_MOST_OF_ONE, _MOST_AT_A_TIME = 3, 32
 # control characters, what folders and headers mean something by, what turns the direction of writing
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f"<>|*?:\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
 
@@ -37,6 +40,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f"<>|*?:\u200e\u200f\u202a-\u202e\u2066
 def uploads_blueprint(door: Door, *, max_bytes: int, timeout_s: float) -> Blueprint:
     """`max_bytes`: the largest file; `timeout_s`: how long it may take to arrive."""
     blueprint = Blueprint("uploads", url_prefix="/api")
+    arriving = _Arriving()
 
     @door
     async def upload(visit: Visit) -> HTTPResponse:
@@ -46,8 +50,9 @@ def uploads_blueprint(door: Door, *, max_bytes: int, timeout_s: float) -> Bluepr
         caller = await visit.owner()
         count(visit.gateway, caller)
         form = _Form(options.get(b"boundary", b""), max_bytes)
-        async for piece in pieces(visit.request, max_bytes + _ROOM_BYTES, timeout_s):
-            form.write(piece)
+        with arriving.one_more(str(caller.owner)):
+            async for piece in pieces(visit.request, max_bytes + _ROOM_BYTES, timeout_s):
+                form.write(piece)
         filename, content = form.file()
         found = sniffed(content)
         try:
@@ -85,6 +90,26 @@ def file_name(said: str, media_type: str) -> str:
 def _content_type(header: str) -> tuple[str, dict[bytes, bytes]]:
     media_type, options = parse_options_header(header)
     return media_type.decode("latin-1").lower(), options
+
+
+class _Arriving:
+    """The uploads that are just being read: each holds memory, for as long as its client takes."""
+
+    def __init__(self) -> None:
+        self._by_owner: Counter[str] = Counter()
+
+    @contextmanager
+    def one_more(self, owner: str) -> Iterator[None]:
+        """Raises `FrameRefused` (`busy`) where there are too many, of this owner or of all."""
+        if self._by_owner[owner] >= _MOST_OF_ONE or self._by_owner.total() >= _MOST_AT_A_TIME:
+            raise FrameRefused("busy", "http.uploads_full")
+        self._by_owner[owner] += 1
+        try:
+            yield
+        finally:
+            self._by_owner[owner] -= 1
+            if not self._by_owner[owner]:
+                del self._by_owner[owner]
 
 
 class _Form:

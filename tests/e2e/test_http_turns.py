@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -185,3 +187,36 @@ async def test_what_is_wrong_is_refused_with_its_field_and_without_its_value(
             response = await anna.call("POST", "/api/chat", content=body, headers=sent)
         assert refused(response) == expected
         assert "SECRET" not in response.text
+
+
+async def test_a_turn_is_told_to_its_end_when_the_process_ends(start: Start) -> None:
+    """SIGTERM in its middle: the stream goes on to the terminal, then the process ends."""
+    with start(STEWARD_TYPING_PAUSE_S="0.05") as steward:
+        async with (
+            resident(steward.http) as anna,
+            anna.stream("/api/chat", {"query": "查询我的物业费账单"}) as response,
+        ):
+            frames: list[dict[str, Any]] = []
+            async for _, frame in read_events(response):
+                frames.append(frame)
+                if len(frames) == 2:
+                    steward.process.send_signal(signal.SIGTERM)
+        assert frames[-1]["data"]["outcome"] == "success"
+        assert await asyncio.to_thread(steward.process.wait, 30) == 0
+        assert "Traceback" not in steward.written()
+
+
+async def test_a_stream_is_a_connection_of_its_address(start: Start) -> None:
+    """One more than there may be is refused, and taken once the other has ended."""
+    with start(STEWARD_MAX_CONNECTIONS_PER_ADDRESS="1", STEWARD_TYPING_PAUSE_S="0.05") as steward:
+        async with resident(steward.http) as anna:
+            async with anna.stream("/api/chat", {"query": "查询我的物业费账单"}) as response:
+                events = read_events(response)
+                _, first = await anext(events)
+                more = await anna.call("GET", "/api/catalogue")
+                assert refused(more)[:2] == (429, "rate_limited")
+                rest = [frame async for _, frame in events]
+            again = await anna.call("GET", "/api/catalogue")
+    assert first["status"] == "thinking"
+    assert rest[-1]["data"]["outcome"] == "success"
+    assert again.status_code == 200

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -145,7 +146,7 @@ async def test_size_number_and_time_have_limits(start: Start) -> None:
                 for _ in range(40):
                     yield bytes(1024)
 
-            for size in (2049, 30_000):
+            for size in (2049, 30_000, 8 << 20):
                 large = await anna.call("POST", "/api/uploads", files={"file": ("a.jpg", JPEG + bytes(size))})
                 assert refused(large)[:2] == (413, "too_large")
             endless = await anna.call("POST", "/api/uploads", content=chunks(), headers=FORM)
@@ -161,3 +162,30 @@ async def test_size_number_and_time_have_limits(start: Start) -> None:
             assert answer.status_code == 201
             gone = await anna.call("POST", "/api/chat", json={"query": "报修", "attachments": [first]})
             assert refused(gone) == (404, "not_found", "attachments")
+
+
+async def test_no_more_than_a_few_arrive_at_a_time(start: Start) -> None:
+    """Each holds memory for as long as its client takes; another resident's are taken meanwhile."""
+    with start() as steward:
+        async with resident(steward.http) as anna, resident(steward.http, steward.login("user456")) as bert:
+            begun, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+            async def slow() -> AsyncIterator[bytes]:
+                yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n' + JPEG
+                begun.release()
+                await go_on.wait()
+                yield b"\r\n--b--\r\n"
+
+            uploads = [
+                asyncio.create_task(anna.call("POST", "/api/uploads", content=slow(), headers=FORM)) for _ in "abc"
+            ]
+            for _ in uploads:
+                await begun.acquire()
+            answer = await anna.call("POST", "/api/uploads", files={"file": ("a.jpg", JPEG)})
+            while answer.status_code == 201:  # the first pieces of the others are still on their way
+                answer = await anna.call("POST", "/api/uploads", files={"file": ("a.jpg", JPEG)})
+            assert refused(answer)[:2] == (503, "busy")
+            assert len(await bert.upload()) >= 20
+            go_on.set()
+            assert [one.status_code for one in await asyncio.gather(*uploads)] == [201] * 3
+            assert len(await anna.upload()) >= 20
