@@ -192,6 +192,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             _addresses(settings),
             max_query_chars=settings.max_query_chars,
             send_timeout_s=settings.send_timeout_s,
+            bubble_s=settings.bubble_s,
         )
     )
     door = Door(gateway, _addresses(settings))

@@ -36,6 +36,7 @@ def chat_blueprint(
     *,
     max_query_chars: int,
     send_timeout_s: float,
+    bubble_s: float,
 ) -> Blueprint:
     """The WebSocket route. Limits of frames are those of `sanic_protocol.py`."""
     blueprint = Blueprint("chat")
@@ -50,7 +51,7 @@ def chat_blueprint(
             log.info("too_many_connections")
             await ws.close(TOO_MANY_CLOSE, "too many connections")
             return
-        connection = Connection(ws, entries, send_timeout_s)
+        connection = Connection(ws, entries, send_timeout_s, bubble_s)
         intake = Intake(gateway, connection, unquote(user_id))
         writer = asyncio.create_task(connection.write())
         gateway.connections.add(connection)

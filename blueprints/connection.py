@@ -25,16 +25,21 @@ log = structlog.get_logger(__name__)
 _MAX_DIRECT = 256
 _MAX_PLACES = 64  # conversations that one connection has been to; one left longer ago is as one never followed
 _RESUME_CLOSE = 4409  # of the range that says: reconnect
+# How the two kinds of chunks look as sent; quotes within a text are escaped, so no content can look like it.
+_CHUNK, _CLOSES = '"type":"chunk"', '"is_final":true'
 
 
 class Connection:
     """Sends what is put with `send`, and the entries of the conversation it was told to `follow`, in their order.
 
-    `whole`: the client has sent `hello` and gets every type of frame; until then only those it must know.
+    `whole`: the client has sent `hello` and gets every type of frame; until then only those it must know, and a bubble
+    of its stays open for `bubble_s` at least, in which the tutorial's React component draws it: one that is closed
+    before that makes the component fail (docs/tutorial.md).
     """
 
-    def __init__(self, ws: Websocket, entries: EventLog, send_timeout_s: float) -> None:
-        self._ws, self._entries, self._send_timeout_s = ws, entries, send_timeout_s
+    def __init__(self, ws: Websocket, entries: EventLog, send_timeout_s: float, bubble_s: float) -> None:
+        self._ws, self._entries, self._send_timeout_s, self._bubble_s = ws, entries, send_timeout_s, bubble_s
+        self._bubble_since: float | None = None
         self._direct: deque[str] = deque()
         self._wake = asyncio.Event()
         self._conversation_id = ""
@@ -115,6 +120,8 @@ class Connection:
                 self._wake.clear()
                 while batch := self._next():
                     for text in batch:
+                        if not self.whole and _CHUNK in text:
+                            await self._keep_open(text)
                         async with asyncio.timeout(self._send_timeout_s):
                             await self._ws.send(text)
                 if self._close is not None and not self._direct:
@@ -128,6 +135,15 @@ class Connection:
         finally:
             self._gone = True
             self._leave()
+
+    async def _keep_open(self, chunk: str) -> None:
+        """Waits before the chunk that closes a bubble until that has been open for `bubble_s`."""
+        now = asyncio.get_running_loop().time()
+        if _CLOSES not in chunk:
+            self._bubble_since = now if self._bubble_since is None else self._bubble_since
+        elif self._bubble_since is not None:
+            await asyncio.sleep(self._bubble_since + self._bubble_s - now)
+            self._bubble_since = None
 
     def _next(self) -> Sequence[str]:
         """What is to be sent now: answers first, then entries as far as the log has them."""

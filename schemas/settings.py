@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     )
     store_timeout_s: float = Field(default=5, gt=0, description="longest wait for the store to begin a write")
     send_timeout_s: float = Field(default=10, gt=0, description="longest wait for a client that does not read")
+    bubble_s: float = Field(
+        default=0.1, ge=0, le=5, description="shortest life of a bubble, for clients without hello to draw it"
+    )
     max_frame_bytes: int = Field(default=65536, ge=1024, description="largest frame a client may send; above it 1009")
     max_fragments: int = Field(default=64, ge=1, description="fragments of one message; beyond it close 1008")
     message_timeout_s: float = Field(default=10, gt=0, description="how long one message may take to arrive whole")

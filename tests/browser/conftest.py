@@ -21,7 +21,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from tests.browser.tab import KeepPicture, OpenTab, Tab, Tutorial
-from tests.support.steward import Steward
+from tests.support.steward import Steward, start_steward
 
 HERE = Path(__file__).parent
 FLAGS = (
@@ -52,6 +52,13 @@ def chromium(request: pytest.FixtureRequest) -> str:
     if not found:
         pytest.fail("no Chromium: install the package chromium, or name another one with CHROMIUM=/path/to/it")
     return str(found)
+
+
+@pytest.fixture(scope="session")
+def steward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steward]:
+    """The whole product, which gives a page of a machine that is busy with other tests half a second for a bubble."""
+    with start_steward(tmp_path_factory.mktemp("steward"), STEWARD_BUBBLE_S="0.5") as running:
+        yield running
 
 
 @pytest.fixture

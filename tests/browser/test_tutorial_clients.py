@@ -12,6 +12,10 @@ from tests.browser.tab import OpenTab, Tab, Tutorial, chunks
 from tests.support.steward import Steward
 
 BILLS = "查询我的物业费账单"
+MOUNT_REACT = """
+import { createRoot } from 'react-dom/client'
+createRoot(document.getElementById('app')).render(<Chat />)
+"""
 
 
 def assert_true_bills(answer: str, steward: Steward, user_id: str) -> None:
@@ -37,11 +41,7 @@ async def open_vue(open_tab: OpenTab, frontend: str, tutorial: Tutorial, token: 
 
 async def open_react(open_tab: OpenTab, frontend: str, tutorial: Tutorial, token: str | None) -> Tab:
     """A tab that shows the tutorial's React component, connected. The tutorial leaves mounting it to the reader."""
-    mount = """
-        import { createRoot } from 'react-dom/client'
-        createRoot(document.getElementById('app')).render(<Chat />)
-    """
-    return await _mounted(await open_tab(f"{frontend}/pages/react.html", token=token), tutorial("jsx") + mount)
+    return await _mounted(await open_tab(f"{frontend}/pages/react.html", token=token), tutorial("jsx") + MOUNT_REACT)
 
 
 async def _mounted(tab: Tab, source: str) -> Tab:
@@ -141,6 +141,28 @@ async def test_a_component_without_a_login_shows_a_sentence_and_no_ones_bills(
     assert "登录" in answer
     assert estate.amounts(answer) == set()
     assert await tab.page.locator("#app > div > div").all_text_contents() == [answer]
+    assert tab.errors == []
+
+
+async def test_the_react_component_outlives_a_short_answer_on_a_slow_phone(
+    steward: Steward, open_tab: OpenTab, frontend: str, tutorial: Tutorial
+) -> None:
+    """A page that gets to its messages ten times a second hands React the bubble and its closing chunk at once, and the
+    component reads `id` of null; so the gateway leaves a bubble open for a while."""
+    slow = """() => {
+        window.WebSocket = class extends WebSocket {
+          set onmessage(handler) {
+            const waiting = []
+            this.addEventListener('message', event => waiting.push(event))
+            setInterval(() => waiting.splice(0).forEach(event => handler(event)), 100)
+          }
+        }
+    }"""
+    tab = await open_tab(f"{frontend}/pages/react.html")
+    await tab.page.evaluate(slow)
+    await _mounted(tab, tutorial("jsx") + MOUNT_REACT)
+    answer = await typed(tab, BILLS)
+    await tab.page.locator("#app > div > div").filter(has_text=answer).wait_for()
     assert tab.errors == []
 
 

@@ -337,7 +337,7 @@ class _Line:
         self.client, house = client, client.house
         self.wire = Wire()
         self.socket = Socket(self._receive, house.dice)
-        self.connection = _Checked(cast(Websocket, self.socket), house.log, 10)
+        self.connection = _Checked(cast(Websocket, self.socket), house.log, 10, 0)
         self.connection.client = client
         self.intake = Intake(house.gateway, self.connection, "anna")
         self.writer = asyncio.create_task(self.connection.write())

@@ -113,6 +113,7 @@ def start_steward(folder: Path, *, preamble: str = "", **environment: str) -> It
         "STEWARD_DEMO_PORT": str(first + 1),
         "STEWARD_DATA_DIR": str(data_dir),
         "STEWARD_TYPING_PAUSE_S": "0.001",
+        "STEWARD_BUBBLE_S": "0.01",
         # one server answers a whole file of tests that all speak as the same resident from the same address
         "STEWARD_RATE_SUBJECT": "100000/minute",
         "STEWARD_RATE_ADDRESS": "100000/minute",

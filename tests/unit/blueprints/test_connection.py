@@ -47,13 +47,16 @@ class FakeSocket:
 class Line:
     """A connection with its writer running."""
 
-    def __init__(self, *, send_timeout_s: float = 10, max_entries: int = 1000) -> None:
+    def __init__(self, *, send_timeout_s: float = 10, max_entries: int = 1000, bubble_s: float = 0) -> None:
         self.log, self.socket = MemoryLog(max_entries, 10, new_epoch=lambda: "e"), FakeSocket()
-        self.connection = Connection(cast(Websocket, self.socket), self.log, send_timeout_s)
+        self.connection = Connection(cast(Websocket, self.socket), self.log, send_timeout_s, bubble_s)
         self.writer = asyncio.create_task(self.connection.write())
 
     def say(self, content: str, conversation_id: str = "c1") -> None:
         self.log.append(conversation_id, "t1", Chunk(content=content, is_final=False))
+
+    def close_bubble(self) -> None:
+        self.log.append("c1", "t1", Chunk(content="", is_final=True))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
@@ -220,7 +223,7 @@ def test_a_turn_whose_beginning_may_be_gone_is_not_sent_again(kept: int, whole: 
     gone = max(0, 5 - kept)
     del lane.entries[:gone]
     lane.first += gone
-    connection = Connection(cast(Websocket, FakeSocket()), log, 10)
+    connection = Connection(cast(Websocket, FakeSocket()), log, 10, 0)
     connection.follow("c1")
     assert connection.replay("c1", "t1") is whole
 
@@ -236,3 +239,42 @@ async def test_a_turn_of_another_conversation_comes_with_all_that_followed_it() 
     line.say("live", "c2")
     await line.close()
     assert line.socket.contents == ["the turn", "running", "live"]
+
+
+async def test_a_bubble_stays_open_until_a_client_of_the_tutorial_can_have_drawn_it() -> None:
+    """Its React component reads the bubble when it draws; a bubble that was closed by then is null to it. What comes
+    before the closing chunk is not held back."""
+    line = Line(bubble_s=3600)
+    line.connection.follow("c1")
+    line.say("one")
+    line.say('"is_final":true')
+    line.close_bubble()
+    await line.until(lambda: len(line.socket.sent) == 2)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert line.socket.contents == ["one", '"is_final":true']
+    line.writer.cancel()
+
+
+async def test_a_bubble_is_closed_once_its_time_is_over_and_the_next_has_its_own() -> None:
+    """Nothing is lost by the wait."""
+    line = Line(bubble_s=0.01)
+    line.connection.follow("c1")
+    for content in ("one", "two"):
+        line.say(content)
+        line.close_bubble()
+    await line.until(lambda: len(line.socket.sent) == 4)
+    assert line.socket.contents == ["one", "", "two", ""]
+    assert [frame["is_final"] for frame in line.socket.sent] == [False, True, False, True]
+    await line.close()
+
+
+async def test_a_client_with_hello_gets_the_closing_chunk_at_once() -> None:
+    """It knows the protocol."""
+    line = Line(bubble_s=3600)
+    line.connection.whole = True
+    line.connection.follow("c1")
+    line.say("one")
+    line.close_bubble()
+    await line.until(lambda: len(line.socket.sent) == 2)
+    await line.close()
