@@ -285,8 +285,9 @@ def _documents(catalogue: Catalogue, settings: Settings) -> Documents:
         names = dict.fromkeys(catalogue.failures) | dict.fromkeys(catalogue.upstreams)
         return {n: catalogue.upstreams[n].title(locale) if n in catalogue.upstreams else n for n in names}
 
+    examples = [example for target in catalogue.tools.values() for example in target.settings.examples]
     return Documents(
-        own=lambda locale: own_document(_limits(settings), locale),
+        own=lambda locale: own_document(_limits(settings), locale, *examples[:1]),
         understood=lambda name, locale: understood(catalogue, name, locale),
         titles=titles,
         asyncapi=PROJECT / "docs" / "asyncapi.yaml",

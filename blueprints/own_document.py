@@ -29,13 +29,14 @@ _SCHEMA = "#/components/schemas/{name}"
 _ALWAYS: tuple[Code, ...] = ("bad_request", "unsupported", "rate_limited", "busy", "internal")
 
 
-def own_document(limits: Limits, locale: Locale) -> dict[str, Any]:
-    """The document; `limits` are those of the settings, so that it says what this gateway takes."""
+def own_document(limits: Limits, locale: Locale, query: str = "你好") -> dict[str, Any]:
+    """The document; `limits` are those of the settings, so that it says what this gateway takes; `query` is an example
+    of one."""
     _, schemas = msgspec.json.schema_components(_STRUCTS, ref_template=_SCHEMA)
-    query = schemas["Query"]["properties"]
-    query["query"] |= {"minLength": 1, "maxLength": limits.max_query_chars, "pattern": r"[^\s\u001c-\u001f\u0085]"}
-    query["token"]["anyOf"][0] |= {"maxLength": MAX_TOKEN_CHARS, "pattern": "^[!-~]*$"}
-    query["attachments"]["anyOf"][0] |= {"maxItems": limits.attachments.max}
+    fields = schemas["Query"]["properties"]
+    fields["query"] |= {"minLength": 1, "maxLength": limits.max_query_chars, "pattern": r"[^\s\u001c-\u001f\u0085]"}
+    fields["token"]["anyOf"][0] |= {"maxLength": MAX_TOKEN_CHARS, "pattern": "^[!-~]*$"}
+    fields["attachments"]["anyOf"][0] |= {"maxItems": limits.attachments.max}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Steward", "version": str(VERSION), "description": text("docs.about", locale)},
@@ -43,7 +44,7 @@ def own_document(limits: Limits, locale: Locale) -> dict[str, Any]:
         "security": [{"resident": []}],
         "tags": [{"name": name} for name in ("turns", "uploads", "history", "catalogue")],
         "paths": {
-            "/api/chat": {"post": _chat(locale)},
+            "/api/chat": {"post": _chat(locale, query)},
             "/api/approvals/{approval_id}": {"post": _approve(locale)},
             "/api/turns/{turn_id}/cancel": {"post": _cancel(locale)},
             "/api/uploads": {"post": _upload(limits, locale)},
@@ -60,7 +61,7 @@ def own_document(limits: Limits, locale: Locale) -> dict[str, Any]:
     }
 
 
-def _chat(locale: Locale) -> dict[str, Any]:
+def _chat(locale: Locale, query: str) -> dict[str, Any]:
     last = {
         "name": "Last-Event-ID",
         "in": "header",
@@ -75,7 +76,7 @@ def _chat(locale: Locale) -> dict[str, Any]:
         "description": text("docs.stream", locale),
         "security": [{"resident": []}, {}],
         "parameters": [last],
-        "requestBody": _body(Query, {"query": "查询我的物业费账单", "client_msg_id": "7f9c2ba4"}),
+        "requestBody": _body(Query, {"query": query, "client_msg_id": "7f9c2ba4"}),
         "responses": {"200": _events(locale)}
         | _refusals(locale, *_ALWAYS, "too_large", "not_found", "shutting_down", "identity_mismatch"),
     }
