@@ -27,18 +27,24 @@ from agent.running import Outside
 from agent.turns import TurnRunner
 from blueprints.address import Addresses
 from blueprints.admission import Admission
+from blueprints.api import ApiBounds, api_blueprint
 from blueprints.chat import chat_blueprint
 from blueprints.descriptors import Descriptors
+from blueprints.docs import Documents, docs_blueprint
+from blueprints.door import Door
 from blueprints.gateway import Gateway
 from blueprints.health import health_blueprint
+from blueprints.http_errors import ApiErrors
 from blueprints.lifetime import Lifetime
 from blueprints.limits import Bounds, Guard
 from blueprints.memory import Memory, group_limit
+from blueprints.own_document import own_document
 from blueprints.pages import pages_blueprint
 from blueprints.sanic_protocol import SocketProtocol, socket_protocol
 from blueprints.sanic_websocket import SocketBounds
 from blueprints.shutdown import Shutdown
 from blueprints.site import load_site
+from blueprints.uploads import TYPES, uploads_blueprint
 from blueprints.watchdog import Watchdog
 from commands.banner import DEMO_TOKEN, DEMO_USER, banner
 from commands.cli import build_cli
@@ -46,16 +52,20 @@ from commands.estate import estate_variables
 from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
+from integrations.overview import overview
 from integrations.stores.key import kept_key
 from integrations.stores.memory_log import MemoryLog
 from integrations.stores.sqlite import SqliteStore
+from integrations.stores.sqlite_uploads import UploadBounds
 from integrations.suggestions import suggestions
 from integrations.toolset import CatalogueToolsets
+from integrations.understood import understood
 from schemas.errors import ConfigurationError, StoreUnavailable
 from schemas.frames import AttachmentLimits, Limits
 from schemas.messages import localise
 from schemas.page import DemoLogin, PageSettings
 from schemas.settings import PROJECT, Settings
+from schemas.turn import Locale
 
 log = structlog.get_logger("steward")
 
@@ -107,7 +117,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     variables = {**estate_variables(settings), **environment}
     catalogue = load_catalogue(settings.upstreams, variables, document_limits(settings))
     model = create_model(settings)
-    toolsets = CatalogueToolsets(catalogue, process_key=kept_key(settings.data_dir / "owners.key"))
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     entries = MemoryLog(
         settings.log_entries, settings.max_conversations, new_epoch=new_id, window_s=settings.resume_window_s
     )
@@ -120,6 +130,10 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         history_ttl_s=settings.history_ttl_s,
         approval_ttl_s=settings.approval_ttl_s,
         patience_s=settings.store_timeout_s,
+        uploads=UploadBounds(settings.upload_ttl_s, settings.max_uploads_per_subject, settings.max_uploads_bytes),
+    )
+    toolsets = CatalogueToolsets(
+        catalogue, uploads=store.uploads, process_key=kept_key(settings.data_dir / "owners.key")
     )
     outside = Outside(
         model=model,
@@ -151,11 +165,12 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         conversations=store.conversations,
         approvals=store.approvals,
         turn_store=store.turns,
+        uploads=store.uploads,
         entries=entries,
         turns=turns,
         recovery=Recovery(outside),
         guard=Guard(_bounds(settings), time.monotonic),
-        limits=Limits(settings.max_query_chars, settings.max_frame_bytes, AttachmentLimits(0, 0, [])),
+        limits=_limits(settings),
         locale=settings.locale,
     )
     shutdown = Shutdown(turns, gateway.connections, gateway.close_connections, drain_s=settings.drain_s)
@@ -163,6 +178,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     descriptors = Descriptors(settings.reserved_descriptors)
     admission = Admission(
         allowed_origins=settings.allowed_origins,
+        cors_origins=settings.cors_origins,
         locale=settings.locale,
         ends=lambda: shutdown.begun,
         scarce=lambda: descriptors.scarce() or memory.scarce(),
@@ -179,7 +195,9 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         }
         return [name for name, is_so in found.items() if is_so]
 
-    app: Sanic[Any, Any] = Sanic(f"steward-{new_id()}", configure_logging=False)
+    app: Sanic[Any, Any] = Sanic(
+        f"steward-{new_id()}", configure_logging=False, error_handler=ApiErrors(settings.locale)
+    )
     _configure(app, settings)
     app.blueprint(
         chat_blueprint(
@@ -191,6 +209,13 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             bubble_s=settings.bubble_s,
         )
     )
+    door = Door(gateway, _addresses(settings))
+    app.blueprint(api_blueprint(gateway, door, _api_bounds(settings), lambda locale: overview(catalogue, locale)))
+    app.blueprint(
+        uploads_blueprint(door, max_bytes=settings.max_upload_bytes, timeout_s=6 * settings.message_timeout_s)
+    )
+    if settings.docs:
+        app.blueprint(docs_blueprint(PROJECT / "web" / "docs", _documents(catalogue, settings)))
     app.register_middleware(admission.check, "request")
     app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings, obstacles())))
     tutorial = PROJECT / "test" / "websocket_test.html"
@@ -244,7 +269,17 @@ def _configure(app: Sanic[Any, Any], settings: Settings) -> None:
     app.config.ACCESS_LOG = False
     app.config.MOTD = False
     # sanic-ext gives HEAD and OPTIONS; its own document is invalid with pydantic 2 and its page needs a CDN
-    Extend(app, config={"oas": False, "http_auto_trace": False, "cors": False, "health": False, "templating": False})
+    config: dict[str, Any] = {"oas": False, "http_auto_trace": False, "health": False, "templating": False}
+    config |= {
+        "cors": bool(settings.cors_origins),
+        "cors_origins": ",".join(sorted(settings.cors_origins)),
+        "cors_allow_headers": ["authorization", "content-type", "accept", "accept-language", "last-event-id"],
+        "cors_methods": ["get", "post", "delete", "options"],
+        "cors_expose_headers": ["retry-after"],
+        "cors_always_send": False,
+        "cors_max_age": 600,
+    }
+    Extend(app, config=config)
 
 
 def _page(settings: Settings, catalogue: Catalogue) -> PageSettings:
@@ -277,6 +312,36 @@ def _protocol(settings: Settings) -> type[SocketProtocol]:
 
 def _addresses(settings: Settings) -> Addresses:
     return Addresses(settings.trusted_proxies, settings.forwarded_header)
+
+
+def _documents(catalogue: Catalogue, settings: Settings) -> Documents:
+    def titles(locale: Locale) -> dict[str, str]:
+        names = dict.fromkeys(catalogue.failures) | dict.fromkeys(catalogue.upstreams)
+        return {n: catalogue.upstreams[n].title(locale) if n in catalogue.upstreams else n for n in names}
+
+    examples = [example for target in catalogue.tools.values() for example in target.settings.examples]
+    return Documents(
+        own=lambda locale: own_document(_limits(settings), locale, *examples[:1]),
+        understood=lambda name, locale: understood(catalogue, name, locale),
+        titles=titles,
+        asyncapi=PROJECT / "docs" / "asyncapi.yaml",
+        locale=settings.locale,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    attachments = AttachmentLimits(settings.max_attachments, settings.max_upload_bytes, list(TYPES))
+    return Limits(settings.max_query_chars, settings.max_frame_bytes, attachments)
+
+
+def _api_bounds(settings: Settings) -> ApiBounds:
+    return ApiBounds(
+        max_frame_bytes=settings.max_frame_bytes,
+        max_query_chars=settings.max_query_chars,
+        message_timeout_s=settings.message_timeout_s,
+        send_timeout_s=settings.send_timeout_s,
+        heartbeat_s=settings.ping_interval_s,
+    )
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -15,6 +15,7 @@ from schemas.deadline import Deadline
 from schemas.messages import text
 from schemas.tool import ToolResult, ToolSpec
 from schemas.turn import Locale, Outcome, TextDelta, Usage
+from schemas.upload import Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,12 @@ class Turn:
     """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`.
 
     `waited`: the query was sent while an earlier turn ran, so it cannot be an answer to what that turn showed.
-    `answer`: the turn is one to a parked write, and `query` the word for it. `quota_used`: no model may be asked.
-    `waiting` is what waited for a yes when the turn's steps began. `unsettled`: what to say if the turn is ended while
-    a write is on its way; `partial`: what the step under way has said so far; `unsaved`: what came of a write could not
-    be kept. `offer` is what its next step is offered (None before the first one), `wanted` what of it the model
-    searched for (in so many `searches`) or called in this turn, latest first. `answered`: what reads of this turn gave,
-    by the digest of the request. `links`: what the model's words pass.
+    `answer`: the turn is one to a parked write, and `query` the word for it. `attachments` came with the query.
+    `quota_used`: no model may be asked. `waiting` is what waited for a yes when the turn's steps began. `unsettled`:
+    what to say if the turn is ended while a write is on its way; `partial`: what the step under way has said so far;
+    `unsaved`: what came of a write could not be kept. `offer` is what its next step is offered (None before the first
+    one), `wanted` what of it the model searched for (in so many `searches`) or called in this turn, latest first.
+    `answered`: what reads of this turn gave, by the digest of the request. `links`: what the model's words pass.
     """
 
     conversation: Conversation
@@ -73,6 +74,7 @@ class Turn:
     zone: ZoneInfo
     waited: bool = False
     answer: Answer | None = None
+    attachments: Sequence[Upload] = ()
     quota_used: bool = False
     usage: Usage = field(default_factory=Usage)
     results: list[ToolResult] = field(default_factory=list)

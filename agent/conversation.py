@@ -9,17 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from agent.prompt import fenced
+from agent.prompt import attachments_block, fenced
 from schemas.conversation import Conversation
 from schemas.model import Message
 from schemas.tokens import most_tokens
 from schemas.tool import ToolCall, ToolResult
+from schemas.upload import Upload
 
 _MESSAGE_TOKENS = 4  # role and separators
 
 
-def add_user(conversation: Conversation, text: str) -> None:
-    conversation.messages.append({"role": "user", "content": text})
+def add_user(conversation: Conversation, text: str, attachments: Sequence[Upload] = ()) -> None:
+    """What the resident said, and the uploads that came with it. They stand beside the words, which stay his own;
+    `for_model` puts the two together."""
+    message: dict[str, Any] = {"role": "user", "content": text}
+    if attachments:
+        message["attachments"] = [
+            {"id": one.id, "filename": one.filename, "type": one.type, "size": one.size} for one in attachments
+        ]
+    conversation.messages.append(message)
 
 
 def add_assistant(
@@ -88,6 +96,20 @@ def view(conversation: Conversation, max_tokens: int) -> list[Message]:
     return [message for group in reversed(kept) for message in group]
 
 
+def for_model(messages: Iterable[Message]) -> list[Message]:
+    """The messages as a provider takes them: attachments as a block at the end of the words that they came with."""
+    return [
+        {"role": message["role"], "content": f"{message['content']}\n{attachments_block(message['attachments'])}"}
+        if message.get("attachments")
+        else message
+        for message in messages
+    ]
+
+
+def has_attachments(messages: Iterable[Message]) -> bool:
+    return any(message.get("attachments") for message in messages)
+
+
 def called_tools(messages: Iterable[Message]) -> list[str]:
     """The names that were called, in their order; a model may have made some of them up."""
     return [name for message in messages for name, _ in calls_of(message)]
@@ -105,4 +127,5 @@ def _calls(message: Message) -> Iterable[Any]:
 def _tokens(message: Message) -> int:
     calls = sum(most_tokens(call["function"]["arguments"]) + 8 for call in _calls(message))
     said = most_tokens(message.get("content") or "") + most_tokens(message.get("reasoning_content") or "")
-    return said + calls + _MESSAGE_TOKENS
+    files = 100 * len(message.get("attachments") or ())
+    return said + calls + files + _MESSAGE_TOKENS

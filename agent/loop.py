@@ -30,7 +30,7 @@ async def run_turn(turn: Turn) -> AsyncGenerator[TurnEvent, None]:
             handled = True
             yield event
         if not handled:
-            add_user(turn.conversation, turn.query)
+            add_user(turn.conversation, turn.query, turn.attachments)
             if turn.quota_used:
                 yield turn.say(text("turn.quota", turn.locale))
                 yield TurnEnded("limit", turn.usage)

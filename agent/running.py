@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +28,7 @@ from schemas.errors import StoreUnavailable
 from schemas.messages import text
 from schemas.tool import Caller
 from schemas.turn import Locale, TextDelta, TurnEnded, TurnFailed
+from schemas.upload import Upload
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,8 @@ class Asked:
     """What a client asked for: a query, or the answer to a parked write. It holds a toolset, never a token.
 
     `seen` is the conversation's newest entry when it was sent (None: when it is accepted): a yes is never one to what
-    was shown after that. `client_msg_id` is the client's own name for it.
+    was shown after that. `client_msg_id` is the client's own name for it, `attachments` the uploads
+    that came with it, the caller's own.
     """
 
     conversation: Conversation
@@ -65,6 +67,7 @@ class Asked:
     seen: int | None = None
     client_msg_id: str | None = None
     answer: Answer | None = None
+    attachments: Sequence[Upload] = ()
 
 
 class RunningTurn:
@@ -178,6 +181,7 @@ class RunningTurn:
             zone=outside.zone,
             waited=outside.log.last_seq(asked.conversation.id) != self._seen,
             answer=asked.answer,
+            attachments=asked.attachments,
             quota_used=outside.quota.used_up(asked.conversation.owner),
         )
 

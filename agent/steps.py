@@ -10,7 +10,7 @@ import structlog
 
 from agent.claims import ClaimGuard
 from agent.context import Turn
-from agent.conversation import add_assistant, view
+from agent.conversation import add_assistant, for_model, has_attachments, view
 from agent.offer import offered
 from agent.prompt import system_prompt
 from agent.toolcalls import run_calls
@@ -118,7 +118,8 @@ async def model_step(
 ) -> AsyncIterator[TextDelta]:
     """One call of the model; text goes out as it comes, without links; `step` holds the whole when it is done."""
     turn.usage.steps += 1
-    messages = [_system(turn, last=last), *view(turn.conversation, turn.budgets.max_history_tokens)]
+    shown = view(turn.conversation, turn.budgets.max_history_tokens)
+    messages = [_system(turn, files=has_attachments(shown), last=last), *for_model(shown)]
     if step.text:
         messages += [{"role": "assistant", "content": step.text}, {"role": "user", "content": _CONTINUE}]
     room = max(1, turn.budgets.max_output_tokens - turn.usage.output_tokens)
@@ -220,10 +221,10 @@ def _corrected(turn: Turn, guard: ClaimGuard) -> Iterator[TextDelta]:
         yield turn.say(sentence)
 
 
-def _system(turn: Turn, *, last: bool) -> dict[str, Any]:
+def _system(turn: Turn, *, files: bool, last: bool) -> dict[str, Any]:
     facts = turn.caller.identity.facts if turn.caller.identity else {}
     public = None
     if turn.caller.state in ("anonymous", "refused"):
         public = [spec.name for spec in offered(turn) if spec.public]
-    prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts, public, last=last)
+    prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts, public, files=files, last=last)
     return {"role": "system", "content": prompt}

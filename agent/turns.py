@@ -123,6 +123,15 @@ class TurnRunner:
                 return True
         return False
 
+    def cancel_own(self, turn_id: str, owner: str) -> bool:
+        """Stop that turn of this owner. False for an unknown, a foreign and an ended one alike."""
+        for lane in self._lanes.values():
+            for turn in lane.turns():
+                if turn.id == turn_id and turn.asked.conversation.owner == owner:
+                    turn.stop()
+                    return True
+        return False
+
     async def drain(self, timeout_s: float) -> bool:
         """Take no more turns and let those under way end. False if some have not after `timeout_s`."""
         self._refusing = True

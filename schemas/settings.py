@@ -110,6 +110,10 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(), description="origins of pages that may connect, separated by commas; none given: any"
     )
+    cors_origins: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(), description="origins of pages of other hosts that may use HTTP, separated by commas"
+    )
+    docs: bool = Field(default=True, description="whether the documents are shown at /docs")
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         default=(), description="networks of proxies that say who the client is, separated by commas"
     )
@@ -123,6 +127,11 @@ class Settings(BaseSettings):
     memory_limit_mb: int = Field(
         default=0, ge=0, description="memory of the process, of which 80 % are taken at most; 0 is the control group's"
     )
+    max_attachments: int = Field(default=3, ge=0, description="uploads that one query may name; 0 takes none in")
+    max_upload_bytes: int = Field(default=5 * 1024 * 1024, ge=1024, description="largest upload, in bytes")
+    upload_ttl_s: float = Field(default=86400, gt=0, description="how long an upload is kept")
+    max_uploads_per_subject: int = Field(default=30, ge=1, description="uploads of one subject that are kept at a time")
+    max_uploads_bytes: int = Field(default=1 << 30, ge=1024, description="bytes of all uploads that are kept")
     max_query_chars: int = Field(default=4000, ge=1, description="longest query, in characters")
     max_history_tokens: int = Field(
         default=24000, ge=1000, description="tokens of a conversation that a model is shown, by the gateway's own count"
@@ -163,7 +172,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is no rate; one is 20/10 seconds, another one 60/minute") from None
         return value
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "cors_origins", mode="before")
     @classmethod
     def _origins(cls, value: Any) -> Any:
         return {part.lower().rstrip("/") for part in _parts(value)} if isinstance(value, str) else value

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from schemas.conversation import Entry
-from schemas.frames import KNOWN, Frame, encode_frame
+from schemas.frames import KNOWN, ErrorFrame, Frame, Status, encode_frame
 
 
 class _Lane:
@@ -65,7 +65,7 @@ class MemoryLog:
     def append(self, conversation_id: str, turn_id: str, frame: Frame) -> Entry:
         lane = self._lane(conversation_id)
         frame.conversation_id, frame.turn_id, frame.seq = conversation_id, turn_id, lane.seq + 1
-        entry = Entry(frame.seq, encode_frame(frame), turn_id, isinstance(frame, KNOWN))
+        entry = Entry(frame.seq, encode_frame(frame), turn_id, isinstance(frame, KNOWN), _ends(frame))
         lane.entries.append(entry)
         lane.size += len(entry.text)
         lane.cut(self._max_entries, self._max_chars)
@@ -85,6 +85,12 @@ class MemoryLog:
 
     def epoch(self, conversation_id: str) -> str:
         return self._lane(conversation_id).epoch
+
+    def clear(self, conversation_id: str) -> None:
+        lane = self._lanes.get(conversation_id)
+        if lane is not None:
+            lane.first, lane.size = lane.seq + 1, 0
+            lane.entries.clear()
 
     def reaches(self, conversation_id: str, seq: int) -> bool:
         lane = self._lanes.get(conversation_id)
@@ -121,3 +127,8 @@ class MemoryLog:
                 self._lanes.move_to_end(key)
             else:
                 del self._lanes[key]
+
+
+def _ends(frame: Frame) -> bool:
+    """Whether a frame is the terminal of its turn (protocol, rule 1)."""
+    return isinstance(frame, ErrorFrame) or (isinstance(frame, Status) and frame.status == "completed")

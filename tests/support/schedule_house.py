@@ -27,7 +27,7 @@ from schemas.tool import Caller, Identity, PreparedCall, ToolCall, ToolResult
 from schemas.turn import TextDelta
 from tests.support.fakes import FakeTool, FakeToolset, FakeToolsets, StoppedClock, ids, make_outside
 from tests.support.limits import guard
-from tests.support.memory_stores import MemoryApprovals, MemoryConversations, MemoryTurns
+from tests.support.memory_stores import MemoryApprovals, MemoryConversations, MemoryTurns, MemoryUploads
 
 WINDOW_S = 600.0
 NOW = datetime(2025, 3, 14, tzinfo=UTC)
@@ -147,6 +147,7 @@ class House:
             conversations=outside.conversations,
             approvals=outside.approvals,
             turn_store=outside.turns,
+            uploads=MemoryUploads(ids("u")),
             entries=self.log,
             turns=self.turns,
             recovery=Recovery(outside),
