@@ -56,6 +56,10 @@ log = structlog.get_logger("steward")
 _DEFAULT_MODEL = "gpt-5-mini"
 _SWEEP_S = 3600.0
 
+# Connections that wait to be accepted. After a restart everybody comes back at once; of one that does not fit the
+# client believes that it is connected, and waits. Linux takes at most net.core.somaxconn, 4096 by default.
+_BACKLOG = 4096
+
 
 def new_id() -> str:
     """An id of 128 random bits that nobody can guess."""
@@ -278,7 +282,7 @@ def serve(settings: Settings) -> None:
             access_log=False,
             motd=False,
             protocol=_protocol(settings),
-            backlog=1024,
+            backlog=_BACKLOG,
         )
     except OSError as error:
         reason = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set STEWARD_PORT to a free port"

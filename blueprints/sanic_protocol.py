@@ -9,7 +9,8 @@
 | no bound on the fragments of a message, nor on the time they take | 64 and 10 s, then 1008 |
 | `send` and keepalive share a lock: a client that does not read is never found dead | no lock |
 | a peer that never answers `close` stays | it is cut off after a while |
-| the wait for a request starts again with every byte | one deadline from its first byte |
+| the wait for a request's head, and for its body, starts again with every byte | one deadline for each of them |
+| the system keeps megabytes for a client that does not read | it keeps 128 KiB |
 | what a client sends in one piece with its upgrade is lost | it is the WebSocket's first bytes |
 
 `tests/e2e/test_sanic_defects.py` shows each of them on bare Sanic: it fails once Sanic has mended it.
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -35,11 +37,19 @@ from websockets.server import ServerProtocol
 
 from blueprints.sanic_websocket import Socket, SocketBounds
 
+# What the system keeps of what a client has not read yet. Linux doubles it: 128 KiB, of which half is payload, and by
+# default up to 4 MB for each connection. A chat needs 64 KiB in a round trip at the very most.
+_SEND_BUFFER_BYTES = 65536
+
+# The last part of a deadline: after a blocked loop, or in a crowd, what the client has sent in time may wait unread.
+_LAST_CHANCE_S = 1.0
+
 
 class SocketProtocol(WebSocketProtocol):
-    """Sanic's protocol of one TCP connection, with `Socket` for its WebSocket and one deadline for each request's head.
+    """Sanic's protocol of one TCP connection, with `Socket` for its WebSocket, one deadline for each request's head and
+    one for its body.
 
-    Connections that have not completed a request yet are counted by peer; `socket_protocol` sets the bounds.
+    Connections whose request is not complete yet are counted by peer; `socket_protocol` sets the bounds.
     """
 
     bounds = SocketBounds()
@@ -51,6 +61,7 @@ class SocketProtocol(WebSocketProtocol):
         super().__init__(**given)
         self._peer = ""
         self._deadline: asyncio.TimerHandle | None = None
+        self._in_body = False
         self.request_handler = self._handle
 
     def connection_made(self, transport: Any) -> None:
@@ -59,13 +70,16 @@ class SocketProtocol(WebSocketProtocol):
         super().connection_made(transport)  # type: ignore[no-untyped-call]
         self._begin()
         ours = type(self)
-        number = transport.get_extra_info("socket").fileno()
-        if self.unfinished[self._peer] > ours.unfinished_per_peer(self._peer) or ours.refuses(number):
+        taken = transport.get_extra_info("socket")
+        if self.unfinished[self._peer] > ours.unfinished_per_peer(self._peer) or ours.refuses(taken.fileno()):
             transport.abort()
+        else:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
 
     def data_received(self, data: bytes) -> None:
         between = self.http is not None and self.http.stage is Stage.IDLE
-        if self.websocket is None and self._deadline is None and between:
+        if self.websocket is None and between and (self._deadline is None or self._in_body):
+            self._end()
             self._begin()
         super().data_received(data)  # type: ignore[no-untyped-call]
 
@@ -73,9 +87,24 @@ class SocketProtocol(WebSocketProtocol):
         self._end()
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
 
-    def _begin(self) -> None:
+    def _begin(self, *, in_body: bool = False) -> None:
+        self._in_body = in_body
         self.unfinished[self._peer] += 1
-        self._deadline = self.loop.call_later(self.bounds.handshake_timeout_s, self._late)
+        patience_s = max(0, self.bounds.handshake_timeout_s - _LAST_CHANCE_S)
+        self._deadline = self.loop.call_later(patience_s, self._nearly_late)
+
+    def _nearly_late(self) -> None:
+        self._deadline = self.loop.call_later(min(_LAST_CHANCE_S, self.bounds.handshake_timeout_s), self._late)
+
+    def _late(self) -> None:
+        """The time is over: what is no whole request by now is answered 408, if it has begun, and closed."""
+        if self._data_received.is_set():  # not yet looked at, or the body is whole and its handler runs
+            self._nearly_late()
+            return
+        self._end()
+        if self._task is not None and self.http is not None:
+            self.http.exception = RequestTimeout("Request Timeout")
+            self._task.cancel()
 
     def _end(self) -> None:
         if self._deadline is not None:
@@ -86,16 +115,22 @@ class SocketProtocol(WebSocketProtocol):
                 del self.unfinished[self._peer]
 
     def _handle(self, request: Request) -> Any:
-        """The head is complete. No coroutine of its own: one would stay as long as the WebSocket does."""
+        """The head is complete. No coroutine of its own for a WebSocket: it would stay as long as that does."""
         self._end()
-        return self.app.handle_request(request)
+        return self._handle_with_body(request) if self._awaits_body else self.app.handle_request(request)
 
-    def _late(self) -> None:
-        """The time is over: what is no whole request by now is answered 408, if it has begun, and closed."""
-        self._end()
-        if self._task is not None and self.http is not None:
-            self.http.exception = RequestTimeout("Request Timeout")
-            self._task.cancel()
+    async def _handle_with_body(self, request: Request) -> None:
+        """Sanic reads the body before the handler runs; where the address has none, after its refusal."""
+        self._begin(in_body=True)
+        try:
+            await self.app.handle_request(request)
+        finally:
+            if not self._awaits_body:
+                self._end()
+
+    @property
+    def _awaits_body(self) -> bool:
+        return self.http is not None and bool(self.http.request_body)
 
     async def websocket_handshake(self, request: Request, subprotocols: Any = None) -> WebsocketImplProtocol:
         """Sanic's own, but for the class of its WebSocket. No extension is offered: nothing is ever decompressed."""

@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     message_timeout_s: float = Field(default=10, gt=0, description="how long one message may take to arrive whole")
     ping_interval_s: float = Field(default=20, gt=0, description="pause between two pings to a client")
     ping_timeout_s: float = Field(default=20, gt=0, description="longest silence of a client after a ping")
-    handshake_timeout_s: float = Field(default=10, gt=0, description="how long the head of a request may take")
+    handshake_timeout_s: float = Field(default=10, gt=0, description="how long a request's head may take, and its body")
     drain_s: float = Field(default=20, ge=0, description="how long turns may still run once the process is to end")
     max_connections: int = Field(default=10000, ge=1, description="WebSockets at a time; one more is closed with 4429")
     max_connections_per_address: int = Field(default=200, ge=1, description="the same, of one address")

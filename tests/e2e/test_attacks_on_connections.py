@@ -130,6 +130,16 @@ async def test_one_address_has_a_cap_on_connections(start: Start) -> None:
                             break
 
 
+async def test_a_body_that_never_ends_is_closed_in_time(start: Start) -> None:
+    """A05: refused at once, for nothing takes a body; what is left of it is not waited for beyond the limit."""
+    with start(STEWARD_HANDSHAKE_TIMEOUT_S="1") as steward:
+        async with raw_tcp(steward.port) as raw:
+            await raw.send(b"POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
+            assert (await raw.read_all()).startswith(b"HTTP/1.1 405")
+        await still_answers(steward)
+        assert "Traceback" not in steward.written()
+
+
 @pytest.mark.parametrize("said", [b"", b"GET /ws/chat/u HTTP/1.1\r\nHost: x\r\n"])
 async def test_half_a_handshake_is_closed_in_time(start: Start, said: bytes) -> None:
     """A05: by the limit (here a second) it is over, with a 408 where a request had begun; others are served."""
