@@ -104,7 +104,11 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     toolsets = CatalogueToolsets(catalogue, process_key=kept_key(settings.data_dir / "owners.key"))
     entries = MemoryLog(
-        settings.log_entries, settings.max_conversations, new_epoch=new_id, window_s=settings.resume_window_s
+        settings.log_entries,
+        settings.max_conversations,
+        new_epoch=new_id,
+        window_s=settings.resume_window_s,
+        max_total_bytes=settings.log_megabytes << 20,
     )
     store = SqliteStore(
         settings.data_dir / "steward.sqlite3",

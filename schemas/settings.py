@@ -126,6 +126,9 @@ class Settings(BaseSettings):
         default=(), description="hosts that links in answers may lead to, by commas: pay.estate.cn, estate.cn:8443"
     )
     log_entries: int = Field(default=2000, ge=100, description="entries of a conversation's log kept in memory")
+    log_megabytes: int = Field(
+        default=64, ge=1, description="memory of all logs together; the longest unwritten one is emptied first"
+    )
     max_conversations: int = Field(default=10000, ge=10, description="conversations kept in memory")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
