@@ -119,7 +119,11 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     model = create_model(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     entries = MemoryLog(
-        settings.log_entries, settings.max_conversations, new_epoch=new_id, window_s=settings.resume_window_s
+        settings.log_entries,
+        settings.max_conversations,
+        new_epoch=new_id,
+        window_s=settings.resume_window_s,
+        max_total_bytes=settings.log_megabytes << 20,
     )
     database = settings.data_dir / "steward.sqlite3"
     store = SqliteStore(

@@ -131,28 +131,40 @@ class Guard:
         self._limiter = MovingWindowRateLimiter(self._windows)
         self._addresses: Counter[str] = Counter()
         self._seats: set[Seat] = set()
-        self._silent: dict[Seat, None] = {}  # in the order in which they came
-        self._numbers = 0
+        self._silent: dict[str, dict[Seat, None]] = {}  # by address, each in its order; an empty one is not kept
+        self._silent_count = self._numbers = 0
 
     def enter(self, address: str) -> Seat:
-        """Take a connection in. Raises `TooManyConnections`.
-
-        Where too many have said nothing yet, the one that has been silent for longest is closed for it: a crowd that
-        only connects keeps nobody out.
-        """
+        """Take a connection in, in place of a silent one where there are too many of those. Raises
+        `TooManyConnections`."""
         bounds = self.bounds
         if len(self._seats) >= bounds.max_connections or self._addresses[address] >= bounds.max_connections_per_address:
             raise TooManyConnections
-        while len(self._silent) >= bounds.max_silent_connections:
-            oldest = next(iter(self._silent))
-            del self._silent[oldest]
-            oldest.give_way()
+        if self._silent_count >= bounds.max_silent_connections:
+            self._turn_out()
         self._numbers += 1
         seat = Seat(self, address, str(self._numbers))
         self._seats.add(seat)
         self._addresses[address] += 1
-        self._silent[seat] = None
+        self._silent.setdefault(address, {})[seat] = None
+        self._silent_count += 1
         return seat
+
+    def _turn_out(self) -> None:
+        """The oldest silent connection of the address that has most of them goes: who opens many meets himself. It
+        counts as one of its address and of all until it has gone."""
+        crowd = max(self._silent.values(), key=len)
+        seat = next(iter(crowd))
+        self._no_longer_silent(seat)
+        seat.turn_out()
+
+    def _no_longer_silent(self, seat: Seat) -> None:
+        others = self._silent.get(seat.address, {})
+        if seat in others:
+            del others[seat]
+            self._silent_count -= 1
+            if not others:
+                del self._silent[seat.address]
 
     def subject(self, subject: str) -> None:
         """One more frame of this subject. Raises `FrameRefused` (`rate_limited`)."""
@@ -172,14 +184,14 @@ class Guard:
 
     def spoke(self, seat: Seat) -> None:
         """The first valid frame of a connection: it is no longer one of the silent ones."""
-        self._silent.pop(seat, None)
+        self._no_longer_silent(seat)
 
     def leave(self, seat: Seat) -> None:
         """A connection has gone."""
         if seat not in self._seats:
             return
         self._seats.discard(seat)
-        self._silent.pop(seat, None)
+        self._no_longer_silent(seat)
         self._addresses[seat.address] -= 1
         if not self._addresses[seat.address]:
             del self._addresses[seat.address]
@@ -198,7 +210,7 @@ class Seat:
         self._refused_at = -math.inf
         self._heard = guard.clock()
         self._timer: asyncio.TimerHandle | None = None
-        self._close: Callable[[int, str], None] | None = None
+        self._close: Callable[[int, str], None] = _nothing
 
     def message(self) -> None:
         """One more message of the client. Raises `FrameRefused` (`rate_limited`)."""
@@ -227,7 +239,7 @@ class Seat:
             self.has_spoken = True
 
     def watch(self, close: Callable[[int, str], None]) -> None:
-        """Call `close` with code and reason once the client was silent for too long, or has to give way."""
+        """Call `close` with code and reason once the client was silent for too long, or has to make room."""
         self._close = close
         bounds = self._guard.bounds
         patience = bounds.idle_timeout_s if self.has_spoken else bounds.silent_timeout_s
@@ -239,16 +251,20 @@ class Seat:
             left = min(left, bounds.silent_timeout_s, bounds.idle_timeout_s)
             self._timer = asyncio.get_running_loop().call_later(left, self.watch, close)
 
-    def give_way(self) -> None:
-        """Others are more likely to have something to say."""
-        if self._close is not None:
-            self._close(TOO_MANY_CLOSE, "too many silent connections")
+    def turn_out(self) -> None:
+        """It has said nothing, and another one needs its place."""
+        self._close(TOO_MANY_CLOSE, "too many connections: say something first")
 
     def leave(self) -> None:
         """The connection has gone."""
         if self._timer is not None:
             self._timer.cancel()
+        self._close = _nothing  # the connection's own method: a cycle would keep it
         self._guard.leave(self)
+
+
+def _nothing(_code: int, _reason: str) -> None:
+    """Nobody watches the seat, or no longer."""
 
 
 def wait_until(reset: float, now: float) -> int:

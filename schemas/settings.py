@@ -101,7 +101,9 @@ class Settings(BaseSettings):
     drain_s: float = Field(default=20, ge=0, description="how long turns may still run once the process is to end")
     max_connections: int = Field(default=10000, ge=1, description="WebSockets at a time; one more is closed with 4429")
     max_connections_per_address: int = Field(default=200, ge=1, description="the same, of one address")
-    max_silent_connections: int = Field(default=5000, ge=1, description="the same, that have sent no valid frame yet")
+    max_silent_connections: int = Field(
+        default=5000, ge=1, description="WebSockets without a valid frame yet; the oldest makes room for one more"
+    )
     idle_timeout_s: float = Field(default=1800, gt=0, description="longest silence of a client; then close 4408")
     silent_timeout_s: float = Field(default=300, gt=0, description="the same, of one that has sent no valid frame yet")
     rate_connection: str = Field(default="20/10 seconds", description="messages of one connection")
@@ -140,6 +142,9 @@ class Settings(BaseSettings):
         default=(), description="hosts that links in answers may lead to, by commas: pay.estate.cn, estate.cn:8443"
     )
     log_entries: int = Field(default=2000, ge=100, description="entries of a conversation's log kept in memory")
+    log_megabytes: int = Field(
+        default=64, ge=1, description="memory of all logs together; the longest unwritten one is emptied first"
+    )
     max_conversations: int = Field(default=10000, ge=10, description="conversations kept in memory")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 

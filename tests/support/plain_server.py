@@ -99,7 +99,7 @@ def serve(kind: str) -> None:
 
     @app.get("/block")
     async def block(_: Request) -> HTTPResponse:
-        time.sleep(2 * REQUEST_TIMEOUT_S)  # that is what it is for
+        time.sleep(2 * REQUEST_TIMEOUT_S)
         return json_response(None)
 
     @app.post("/body")

@@ -44,7 +44,7 @@ def test_attachments_count_in_what_a_model_is_shown() -> None:
     conversation = Conversation("c1", "anna")
     for _ in range(10):
         add_user(conversation, "x", [PHOTO] * 3)
-    assert len(view(conversation, 2000)) == 3
+    assert len(view(conversation, 1000)) == 3
 
 
 def test_the_prompt_says_how_to_give_a_file_where_there_is_one() -> None:

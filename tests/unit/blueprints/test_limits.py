@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from limits import parse
 from limits.strategies import MovingWindowRateLimiter
 
-from blueprints.limits import Seat, TooManyConnections, Windows, wait_until
+from blueprints.limits import Guard, Seat, TooManyConnections, Windows, wait_until
 from schemas.errors import FrameRefused
 from tests.support.limits import Clock, guard
 
@@ -174,7 +174,7 @@ def test_windows_forget() -> None:
     assert windows.reset() == 0
 
 
-async def test_connections_are_capped_in_all_and_by_address() -> None:
+def test_connections_are_capped_in_all_by_address_and_while_they_are_silent() -> None:
     """A04: each cap refuses the next one, and a connection that leaves makes room."""
     limits = guard(connections=3, per_address=2, silent=100)
     first, _ = limits.enter("a"), limits.enter("a")
@@ -190,31 +190,67 @@ async def test_connections_are_capped_in_all_and_by_address() -> None:
         limits.enter("d")
 
 
-async def test_silent_connections_have_a_cap_of_their_own() -> None:
-    """A04: where it is full, the one that never sent a valid frame for longest gives way to the next; one that speaks,
-    or leaves, makes room."""
-    limits, closed = guard(silent=2), list[tuple[str, int]]()
+class Crowd:
+    """Connections by name, and who of them was closed, in that order."""
 
-    def enter(name: str) -> Seat:
-        seat = limits.enter(name)
-        seat.watch(lambda code, _: closed.append((name, code)))
+    def __init__(self, limits: Guard) -> None:
+        self.limits, self.seats, self.closed = limits, dict[str, Seat](), list[str]()
+
+    def enter(self, name: str, address: str | None = None) -> Seat:
+        seat = self.seats[name] = self.limits.enter(address or name)
+
+        def close(code: int, _: str) -> None:
+            assert code == 4429
+            self.closed.append(name)
+
+        seat.watch(close)
         return seat
 
-    first, second = enter("a"), enter("b")
+
+async def test_the_oldest_silent_connection_makes_room_for_a_new_one() -> None:
+    """A04: connections that never sent a valid frame fill their own cap; one that speaks, or leaves, makes room too."""
+    crowd = Crowd(guard(silent=2))
+    first, second = crowd.enter("a"), crowd.enter("b")
     first.valid()
     first.valid()
-    third = enter("c")
-    assert closed == []
-    enter("d")
-    assert closed == [("b", 4429)]
-    second.valid()  # too late: it is told already
-    second.leave()
+    third = crowd.enter("c")
+    assert crowd.closed == []
+    crowd.enter("d")
+    assert crowd.closed == ["b"]
+    second.leave()  # it was not counted any more
+    crowd.enter("e")
+    assert crowd.closed == ["b", "c"]
     third.leave()
+    crowd.seats["d"].leave()
+    crowd.enter("f")
+    assert crowd.closed == ["b", "c"]
+    for seat in crowd.seats.values():
+        seat.leave()
+
+
+async def test_who_opens_most_silent_connections_loses_his_own() -> None:
+    """A04: the others are unaffected, however long ago they came."""
+    crowd = Crowd(guard(silent=10))
+    for name in ("resident", "neighbour"):
+        crowd.enter(name)
+    for number in range(100):
+        crowd.enter(f"attacker {number}", "evil")
+    assert crowd.closed == [f"attacker {number}" for number in range(92)]
+    crowd.enter("newcomer")
+    assert crowd.closed[92:] == ["attacker 92"]
+    for seat in crowd.seats.values():
+        seat.leave()
+
+
+async def test_a_connection_that_was_turned_out_counts_until_it_has_gone() -> None:
+    """A04: the caps of all and of one address hold for those that are still closing."""
+    crowd = Crowd(guard(silent=1, per_address=2))
+    first, second = crowd.enter("1", "a"), crowd.enter("2", "a")
+    with pytest.raises(TooManyConnections):
+        crowd.enter("3", "a")
     first.leave()
-    enter("e")
-    assert closed == [("b", 4429)]
-    enter("f")
-    assert closed == [("b", 4429), ("d", 4429)]
+    crowd.enter("3", "a").leave()
+    second.leave()
 
 
 async def test_silence_ends_with_4408() -> None:
