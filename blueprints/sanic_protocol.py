@@ -41,6 +41,9 @@ from blueprints.sanic_websocket import Socket, SocketBounds
 # default up to 4 MB for each connection. A chat needs 64 KiB in a round trip at the very most.
 _SEND_BUFFER_BYTES = 65536
 
+# A body that says its length, a photo, may take longer by that; where it is read, its limits are told with a sentence.
+_SLOWEST_BYTES_PER_S, _LARGEST_BODY_BYTES = 65536, 8 << 20
+
 # The last part of a deadline: after a blocked loop, or in a crowd, what the client has sent in time may wait unread.
 _LAST_CHANCE_S = 1.0
 
@@ -91,6 +94,8 @@ class SocketProtocol(WebSocketProtocol):
         self._in_body = in_body
         self.unfinished[self._peer] += 1
         patience_s = max(0, self.bounds.handshake_timeout_s - _LAST_CHANCE_S)
+        if in_body and self.http is not None:
+            patience_s += min(self.http.request_bytes, _LARGEST_BODY_BYTES) / _SLOWEST_BYTES_PER_S
         self._deadline = self.loop.call_later(patience_s, self._nearly_late)
 
     def _nearly_late(self) -> None:
@@ -98,7 +103,10 @@ class SocketProtocol(WebSocketProtocol):
 
     def _late(self) -> None:
         """The time is over: what is no whole request by now is answered 408, if it has begun, and closed."""
-        if self._data_received.is_set():  # not yet looked at, or the body is whole and its handler runs
+        if self._in_body and not self._awaits_body:  # it is whole, and its handler may take as long as a turn does
+            self._end()
+            return
+        if self._data_received.is_set():  # not yet looked at
             self._nearly_late()
             return
         self._end()

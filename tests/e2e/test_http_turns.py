@@ -47,6 +47,16 @@ async def test_a_conversation_goes_on_over_http_and_socket(steward: Steward) -> 
     assert [frame for frame in seen if "turn_id" in frame and frame["type"] != "snapshot"] == second.frames
 
 
+async def test_a_turn_may_take_longer_than_its_request_may(start: Start) -> None:
+    """A05: the deadline of a request's body is over with the body; the answer streams on."""
+    with start(STEWARD_HANDSHAKE_TIMEOUT_S="1", STEWARD_TYPING_PAUSE_S="0.2") as steward:
+        async with resident(steward.http) as anna:
+            began = asyncio.get_running_loop().time()
+            found = await anna.events("/api/chat", {"query": "查询我的物业费账单"})
+            assert asyncio.get_running_loop().time() - began > 2, "too fast to show it"
+    assert found.reply.outcome == "success"
+
+
 async def test_a_lost_stream_is_resumed_by_its_last_event_id(start: Start) -> None:
     """The same query under its name gets what was missed, once and in order: no gap, nothing twice, one turn."""
     body = {"query": "帮我查一下停车记录", "client_msg_id": "lost-1"}
