@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,7 +30,7 @@ from blueprints.admission import Admission
 from blueprints.chat import chat_blueprint
 from blueprints.descriptors import Descriptors
 from blueprints.gateway import Gateway
-from blueprints.health import health_blueprint
+from blueprints.health import health_blueprint, readiness
 from blueprints.limits import Bounds, Guard
 from blueprints.pages import pages_blueprint
 from blueprints.sanic_protocol import SocketBounds, SocketProtocol, socket_protocol
@@ -40,14 +40,16 @@ from commands.banner import banner
 from commands.cli import build_cli
 from commands.estate import estate_variables
 from commands.logs import set_up_logging
-from integrations.catalogue import Catalogue, document_limits, load_catalogue
+from integrations.catalogue import document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
+from integrations.standing import Standing
 from integrations.stores.key import kept_key
 from integrations.stores.memory_log import MemoryLog
 from integrations.stores.sqlite import SqliteStore
 from integrations.toolset import CatalogueToolsets
 from schemas.errors import ConfigurationError
 from schemas.frames import AttachmentLimits, Limits
+from schemas.observer import Observer
 from schemas.settings import PROJECT, Settings
 
 log = structlog.get_logger("steward")
@@ -61,7 +63,7 @@ def new_id() -> str:
     return secrets.token_urlsafe(16)
 
 
-def create_model(settings: Settings) -> Model:
+def create_model(settings: Settings, observer: Observer | None = None) -> Model:
     """The model that the settings name: a provider's, or the embedded one where there is no key."""
     if settings.uses_embedded_model or settings.openai_api_key is None:
         return EmbeddedModel(pace_s=settings.typing_pause_s)
@@ -78,6 +80,7 @@ def create_model(settings: Settings) -> Model:
             first_delta_timeout_s=settings.first_delta_timeout_s,
             patience_s=patience_s,
             echo_reasoning=settings.model_echo_reasoning,
+            on_retry=(observer or Observer()).model_retried,
         )
 
     key, base_url = settings.openai_api_key, settings.openai_base_url
@@ -95,9 +98,12 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     """The gateway, ready to serve. Raises `ConfigurationError` or `DocumentError` for what cannot be used at all."""
     variables = {**estate_variables(settings), **environment}
     catalogue = load_catalogue(settings.upstreams, variables, document_limits(settings))
-    model = create_model(settings)
+    observer = _observer(
+        settings, lambda: Standing(len(gateway.connections), turns.running_count, toolsets.status, store.answers)
+    )
+    model = create_model(settings, observer)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    toolsets = CatalogueToolsets(catalogue, process_key=kept_key(settings.data_dir / "owners.key"))
+    toolsets = CatalogueToolsets(catalogue, process_key=kept_key(settings.data_dir / "owners.key"), observer=observer)
     entries = MemoryLog(
         settings.log_entries, settings.max_conversations, new_epoch=new_id, window_s=settings.resume_window_s
     )
@@ -132,6 +138,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         clock=datetime.now,
         zone=ZoneInfo(settings.timezone),
         quota=DailyTokens(settings.max_tokens_per_day),
+        observer=observer,
     )
     turns = TurnRunner(outside)
     gateway = Gateway(
@@ -145,9 +152,10 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         guard=Guard(_bounds(settings), time.monotonic),
         limits=Limits(settings.max_query_chars, settings.max_frame_bytes, AttachmentLimits(0, 0, [])),
         locale=settings.locale,
+        observer=observer,
     )
     shutdown = Shutdown(turns, gateway.connections, gateway.close_connections, drain_s=settings.drain_s)
-    watchdog = Watchdog(settings.blocked_loop_s)
+    watchdog = Watchdog(settings.blocked_loop_s, observer)
     descriptors = Descriptors(settings.reserved_descriptors)
     admission = Admission(
         allowed_origins=settings.allowed_origins,
@@ -166,6 +174,17 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         }
         return [name for name, is_so in found.items() if is_so]
 
+    def ready() -> dict[str, Any]:
+        return readiness(
+            obstacles=obstacles(),
+            tools=catalogue.tool_counts(),
+            upstreams=toolsets.status,
+            failures=catalogue.failures,
+            model="embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL,
+            model_state=observer.model_state,
+            store_answers=store.answers,
+        )
+
     app: Sanic[Any, Any] = Sanic(f"steward-{new_id()}", configure_logging=False)
     _configure(app, settings)
     app.blueprint(
@@ -179,7 +198,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         )
     )
     app.register_middleware(admission.check, "request")
-    app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings, obstacles())))
+    app.blueprint(health_blueprint(ready))
     app.blueprint(pages_blueprint(PROJECT / "test" / "websocket_test.html"))
 
     @app.before_server_start
@@ -207,8 +226,10 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         await model.close()
         await toolsets.close()
         await store.close()
+        observer.close()
         log.info("stopped")
 
+    observer.start()
     return app
 
 
@@ -259,11 +280,13 @@ def _bounds(settings: Settings) -> Bounds:
     )
 
 
-def _readiness(catalogue: Catalogue, settings: Settings, obstacles: list[str]) -> dict[str, Any]:
-    upstreams = {name: {"tools": count} for name, count in catalogue.tool_counts().items()}
-    model = "embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL
-    ready = bool(catalogue.tools) and not obstacles
-    return {"ready": ready, "obstacles": obstacles, "model": model, "upstreams": upstreams}
+def _observer(settings: Settings, standing: Callable[[], Standing]) -> Observer:
+    """Who hears what happens: metrics where they have a port."""
+    if not settings.metrics_port:
+        return Observer()
+    from integrations.metrics import Metrics
+
+    return Metrics(standing, settings.metrics_host, settings.metrics_port)
 
 
 def serve(settings: Settings) -> None:

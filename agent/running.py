@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -25,8 +26,9 @@ from schemas.conversation import Conversation
 from schemas.deadline import Deadline
 from schemas.errors import StoreUnavailable
 from schemas.messages import text
+from schemas.observer import Observer
 from schemas.tool import Caller
-from schemas.turn import Locale, TextDelta, TurnEnded, TurnFailed
+from schemas.turn import Locale, TextDelta, TurnEnded, TurnFailed, Usage
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,7 @@ class Outside:
     clock: Callable[[ZoneInfo], datetime]
     zone: ZoneInfo
     quota: DailyTokens
+    observer: Observer = field(default_factory=Observer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,7 @@ class RunningTurn:
     async def run(self) -> None:
         """To its terminal; never raises. A defect ends it with `internal` and a reference that the log knows; where
         this task is cancelled from outside, it ends as interrupted."""
+        started = time.monotonic()
         turn = self._turn()
         self._grammar.open()
         log.info("turn_started", caller=self.asked.caller.state, locale=self.asked.locale)
@@ -109,12 +113,15 @@ class RunningTurn:
             log.exception("turn_not_saved")
         finally:
             self._grammar.write(end)
+            first_text_s = None if turn.spoken_at is None else turn.spoken_at - started
+            self._outside.observer.turn_ended(_outcome(end), time.monotonic() - started, first_text_s, turn.usage)
             log.info("turn_ended", outcome=_outcome(end), steps=turn.usage.steps, tool_calls=turn.usage.tool_calls)
 
     async def interrupt(self) -> None:
         """The terminal of a turn that will never run, because the process ends."""
         self._grammar.open()
         self._grammar.write(TurnFailed("turn_interrupted"))
+        self._outside.observer.turn_ended("turn_interrupted", 0.0, None, Usage())
         try:
             await self._outside.turns.finish(self.id, "turn_interrupted", "")
         except StoreUnavailable as error:
@@ -173,6 +180,7 @@ class RunningTurn:
             waited=outside.log.last_seq(asked.conversation.id) != self._seen,
             answer=asked.answer,
             quota_used=outside.quota.used_up(asked.conversation.owner),
+            observer=outside.observer,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,6 +125,7 @@ async def model_step(
     room = max(1, turn.budgets.max_output_tokens - turn.usage.output_tokens)
     if turn.links is None or not step.text:  # an answer that goes on is judged together with what it goes on from
         turn.links = turn.new_links()
+    started = time.monotonic()
     try:
         async for piece in turn.model.stream(ModelRequest(messages, tools, turn.deadline, room)):
             match piece:
@@ -137,9 +139,11 @@ async def model_step(
                     turn.usage.input_tokens += piece.input_tokens
                     turn.usage.output_tokens += piece.output_tokens
     except ModelUnavailable:  # the half sentence stays
+        turn.observer.step_ended(time.monotonic() - started, answered=False)
         for event in _spoken(turn, step, turn.links.flush()):
             yield event
         raise
+    turn.observer.step_ended(time.monotonic() - started, answered=True)
     for event in _spoken(turn, step, turn.links.flush()):
         yield event
     if not tools:

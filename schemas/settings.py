@@ -128,6 +128,10 @@ class Settings(BaseSettings):
     )
     log_entries: int = Field(default=2000, ge=100, description="entries of a conversation's log kept in memory")
     max_conversations: int = Field(default=10000, ge=10, description="conversations kept in memory")
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="port of /metrics for Prometheus, in a thread of its own; 0: none"
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="address on which /metrics is")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("timezone")
