@@ -38,7 +38,7 @@ from blueprints.shutdown import Shutdown
 from blueprints.watchdog import Watchdog
 from commands.banner import banner
 from commands.cli import build_cli
-from commands.estate import estate_variables
+from commands.estate import estate_office, estate_variables
 from commands.logs import set_up_logging
 from integrations.catalogue import document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
@@ -139,6 +139,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         zone=ZoneInfo(settings.timezone),
         quota=DailyTokens(settings.max_tokens_per_day),
         observer=observer,
+        office=estate_office(settings),
     )
     turns = TurnRunner(outside)
     gateway = Gateway(

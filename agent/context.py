@@ -15,6 +15,7 @@ from schemas.conversation import Approval, Conversation
 from schemas.deadline import Deadline
 from schemas.messages import text
 from schemas.observer import Observer
+from schemas.office import Office
 from schemas.tool import ToolResult, ToolSpec
 from schemas.turn import Locale, Outcome, TextDelta, Usage
 
@@ -89,6 +90,7 @@ class Turn:
     searches: int = 0
     links: LinkFilter | None = None
     observer: Observer = field(default_factory=Observer)
+    office: Office | None = None
     spoken_at: float | None = None
 
     @property

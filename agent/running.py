@@ -18,6 +18,7 @@ import structlog
 from agent.context import Answer, Budgets, Turn
 from agent.conversation import forget_old, mend
 from agent.grammar import Grammar
+from agent.handover import failed
 from agent.loop import run_turn
 from agent.ports import EventLog, Model, Toolset
 from agent.quota import DailyTokens
@@ -27,6 +28,7 @@ from schemas.deadline import Deadline
 from schemas.errors import StoreUnavailable
 from schemas.messages import text
 from schemas.observer import Observer
+from schemas.office import Office
 from schemas.tool import Caller
 from schemas.turn import Locale, TextDelta, TurnEnded, TurnFailed, Usage
 
@@ -49,6 +51,7 @@ class Outside:
     zone: ZoneInfo
     quota: DailyTokens
     observer: Observer = field(default_factory=Observer)
+    office: Office | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,7 @@ class RunningTurn:
         except Exception:  # a defect of the store's: the next turn must run all the same
             log.exception("turn_not_saved")
         finally:
-            self._grammar.write(end)
+            self._grammar.write(failed(turn, end))
             first_text_s = None if turn.spoken_at is None else turn.spoken_at - started
             self._outside.observer.turn_ended(_outcome(end), time.monotonic() - started, first_text_s, turn.usage)
             log.info("turn_ended", outcome=_outcome(end), steps=turn.usage.steps, tool_calls=turn.usage.tool_calls)
@@ -181,6 +184,7 @@ class RunningTurn:
             answer=asked.answer,
             quota_used=outside.quota.used_up(asked.conversation.owner),
             observer=outside.observer,
+            office=outside.office,
         )
 
 

@@ -12,6 +12,7 @@ import structlog
 from agent.claims import ClaimGuard
 from agent.context import Turn
 from agent.conversation import add_assistant, view
+from agent.handover import sorry, with_office
 from agent.offer import offered
 from agent.prompt import system_prompt
 from agent.toolcalls import run_calls
@@ -52,7 +53,7 @@ async def _steps(turn: Turn, trouble: Trouble, guard: ClaimGuard) -> AsyncIterat
         spent = _used_up(turn)
         last = spent or trouble.refused > MAX_CORRECTIONS
         if turn.deadline.passed:
-            yield turn.say(text("turn.limit", turn.locale))
+            yield sorry(turn, "turn.limit")
             yield TurnEnded("limit", turn.usage)
             return
         step = Step(trouble.unfinished)
@@ -182,16 +183,16 @@ async def _end_with_words(turn: Turn, step: Step, *, limit: bool) -> AsyncIterat
     """
     limit = limit and bool(turn.usage.tool_calls or turn.searches)
     if step.finish == "content_filter":
-        sentence = text("turn.filtered", turn.locale)
+        sentence = with_office(turn, "turn.filtered")
         add_assistant(turn.conversation, sentence)
         yield turn.say(sentence)
     elif step.finish == "length" and (step.text or _full(turn)):
         limit = True
         yield turn.say(text("turn.truncated", turn.locale))
     elif not step.text and limit:
-        yield turn.say(text("turn.limit", turn.locale))
+        yield sorry(turn, "turn.limit")
     elif not step.text:
-        yield turn.say(text("turn.empty", turn.locale))
+        yield sorry(turn, "turn.empty")
         raise ModelUnavailable("the model said nothing, and nothing again")
     yield TurnEnded("limit" if limit else turn.outcome(), turn.usage)
 
@@ -226,8 +227,9 @@ def _corrected(turn: Turn, guard: ClaimGuard) -> Iterator[TextDelta]:
 
 def _system(turn: Turn, *, last: bool) -> dict[str, Any]:
     facts = turn.caller.identity.facts if turn.caller.identity else {}
+    office = turn.office.facts(turn.locale) if turn.office is not None else None
     public = None
     if turn.caller.state in ("anonymous", "refused"):
         public = [spec.name for spec in offered(turn) if spec.public]
-    prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts, public, last=last)
+    prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts, public, last=last, office=office)
     return {"role": "system", "content": prompt}
