@@ -37,7 +37,7 @@ from blueprints.sanic_protocol import SocketBounds, SocketProtocol, socket_proto
 from blueprints.shutdown import Shutdown
 from blueprints.watchdog import Watchdog
 from commands.banner import banner
-from commands.cli import build_cli
+from commands.cli import build_cli, run
 from commands.estate import estate_office, estate_variables
 from commands.logs import set_up_logging
 from integrations.catalogue import document_limits, load_catalogue
@@ -311,7 +311,7 @@ def serve(settings: Settings) -> None:
 
 def main() -> None:
     """The command line; environment variables enter here and nowhere else."""
-    build_cli(Settings, serve, os.environ)()
+    run(build_cli(Settings, serve, os.environ))
 
 
 if __name__ == "__main__":

@@ -44,8 +44,14 @@ class Settings(BaseSettings):
     document_max_alias_nodes: int = Field(default=10_000, ge=0, description="values that aliases add to a document")
 
     model: str = Field(default="", description="model name; 'embedded' forces the embedded model")
-    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
-    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias="OPENAI_API_KEY", description="key of the provider; none: the embedded model"
+    )
+    openai_base_url: str | None = Field(
+        default=None,
+        validation_alias="OPENAI_BASE_URL",
+        description="any OpenAI-compatible provider; none: OpenAI's own",
+    )
 
     model_echo_reasoning: bool = Field(
         default=False, description="send reasoning_content back with the calls it led to, as some reasoning models want"
@@ -142,7 +148,9 @@ class Settings(BaseSettings):
         default=0, ge=0, le=65535, description="port of /metrics for Prometheus, in a thread of its own; 0: none"
     )
     metrics_host: str = Field(default="127.0.0.1", description="address on which /metrics is")
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="from which level on events are logged"
+    )
 
     @field_validator("timezone")
     @classmethod
