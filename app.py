@@ -140,6 +140,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         quota=DailyTokens(settings.max_tokens_per_day),
         observer=observer,
         office=estate_office(settings),
+        log_queries=settings.log_queries,
     )
     turns = TurnRunner(outside)
     gateway = Gateway(

@@ -26,6 +26,7 @@ from agent.stores import ApprovalStore, ConversationStore, TurnStore
 from schemas.conversation import Conversation
 from schemas.deadline import Deadline
 from schemas.errors import StoreUnavailable
+from schemas.masking import masked_words
 from schemas.messages import text
 from schemas.observer import Observer
 from schemas.office import Office
@@ -38,7 +39,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """What all turns share. `clock` is the wall clock in a zone; ids and clock come from the caller, so that a test can
-    name them."""
+    name them. `log_queries`: the log may have what was asked, masked."""
 
     model: Model
     log: EventLog
@@ -52,6 +53,7 @@ class Outside:
     quota: DailyTokens
     observer: Observer = field(default_factory=Observer)
     office: Office | None = None
+    log_queries: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,8 @@ class RunningTurn:
         turn = self._turn()
         self._grammar.open()
         log.info("turn_started", caller=self.asked.caller.state, locale=self.asked.locale)
+        if self._outside.log_queries:
+            log.info("turn_asked", query=masked_words(self.asked.query))
         end: TurnEnded | TurnFailed = TurnEnded("cancelled", turn.usage)
         if not self._stopped:
             self._task = asyncio.current_task()

@@ -71,6 +71,17 @@ async def test_the_log_is_json_lines_and_the_start_says_what_to_try(tmp_path: Pa
     assert "independent-mark" not in "\n".join(lines)
 
 
+async def test_queries_are_logged_only_where_somebody_asked_for_it_and_masked(start: Callable[..., Any]) -> None:
+    """`STEWARD_LOG_QUERIES`: what was asked, without the number in it, in the event of its turn."""
+    with start(STEWARD_LOG_QUERIES="true") as steward:
+        async with talk(steward.ws) as resident:
+            await resident.ask("我的电话是13800138000，查询我的物业费账单")
+        asked = await steward.logged("turn_asked")
+        assert asked["query"] == "我的电话是***，查询我的物业费账单"
+        assert asked["turn_id"]
+        assert "13800138000" not in steward.written()
+
+
 def test_livez_and_readyz_answer(steward: Steward) -> None:
     """`/livez` says that the process runs, `/readyz` which upstreams it has tools of."""
     assert request_json(f"{steward.http}/livez") == {"live": True}
