@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check install install-dev browser bench-openapi bench-peers demo-faults
+.PHONY: run hello test check install install-dev browser bench-openapi bench-peers demo-faults
 
 run: install
 	$(BIN)/python app.py
+
+# The gateway with the embedded estate, one question and its answer; then it serves on.
+hello: install
+	$(BIN)/python app.py hello
 
 # Everything that must hold: style, types, layers, then all tests, in parallel processes.
 test: install-dev browser check

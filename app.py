@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,7 +33,7 @@ from blueprints.descriptors import Descriptors
 from blueprints.docs import Documents, docs_blueprint
 from blueprints.door import Door
 from blueprints.gateway import Gateway
-from blueprints.health import health_blueprint
+from blueprints.health import health_blueprint, readiness
 from blueprints.http_errors import ApiErrors
 from blueprints.lifetime import Lifetime
 from blueprints.limits import Bounds, Guard
@@ -47,12 +47,13 @@ from blueprints.site import load_site
 from blueprints.uploads import TYPES, uploads_blueprint
 from blueprints.watchdog import Watchdog
 from commands.banner import DEMO_TOKEN, DEMO_USER, banner
-from commands.cli import build_cli
-from commands.estate import estate_variables
+from commands.cli import build_cli, run
+from commands.estate import estate_office, estate_variables
 from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
 from integrations.overview import overview
+from integrations.standing import Standing
 from integrations.stores.key import kept_key
 from integrations.stores.memory_log import MemoryLog
 from integrations.stores.sqlite import SqliteStore
@@ -63,6 +64,7 @@ from integrations.understood import understood
 from schemas.errors import ConfigurationError, StoreUnavailable
 from schemas.frames import AttachmentLimits, Limits
 from schemas.messages import localise
+from schemas.observer import Observer
 from schemas.page import DemoLogin, PageSettings
 from schemas.settings import PROJECT, Settings
 from schemas.turn import Locale
@@ -82,7 +84,7 @@ def new_id() -> str:
     return secrets.token_urlsafe(16)
 
 
-def create_model(settings: Settings) -> Model:
+def create_model(settings: Settings, observer: Observer | None = None) -> Model:
     """The model that the settings name: a provider's, or the embedded one where there is no key."""
     if settings.uses_embedded_model or settings.openai_api_key is None:
         return EmbeddedModel(pace_s=settings.typing_pause_s)
@@ -99,6 +101,7 @@ def create_model(settings: Settings) -> Model:
             first_delta_timeout_s=settings.first_delta_timeout_s,
             patience_s=patience_s,
             echo_reasoning=settings.model_echo_reasoning,
+            on_retry=(observer or Observer()).model_retried,
         )
 
     key, base_url = settings.openai_api_key, settings.openai_base_url
@@ -116,7 +119,10 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     """The gateway, ready to serve. Raises `ConfigurationError` or `DocumentError` for what cannot be used at all."""
     variables = {**estate_variables(settings), **environment}
     catalogue = load_catalogue(settings.upstreams, variables, document_limits(settings))
-    model = create_model(settings)
+    observer = _observer(
+        settings, lambda: Standing(len(gateway.connections), turns.running_count, toolsets.status, store.answers)
+    )
+    model = create_model(settings, observer)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     entries = MemoryLog(
         settings.log_entries,
@@ -137,7 +143,10 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         uploads=UploadBounds(settings.upload_ttl_s, settings.max_uploads_per_subject, settings.max_uploads_bytes),
     )
     toolsets = CatalogueToolsets(
-        catalogue, uploads=store.uploads, process_key=kept_key(settings.data_dir / "owners.key")
+        catalogue,
+        uploads=store.uploads,
+        process_key=kept_key(settings.data_dir / "owners.key"),
+        observer=observer,
     )
     outside = Outside(
         model=model,
@@ -161,6 +170,9 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         clock=datetime.now,
         zone=ZoneInfo(settings.timezone),
         quota=DailyTokens(settings.max_tokens_per_day),
+        observer=observer,
+        office=estate_office(settings),
+        log_queries=settings.log_queries,
     )
     memory = Memory(settings.memory_limit_mb << 20 or group_limit(), time.monotonic)
     turns = TurnRunner(outside, scarce=memory.scarce)
@@ -176,9 +188,10 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         guard=Guard(_bounds(settings), time.monotonic),
         limits=_limits(settings),
         locale=settings.locale,
+        observer=observer,
     )
     shutdown = Shutdown(turns, gateway.connections, gateway.close_connections, drain_s=settings.drain_s)
-    watchdog = Watchdog(settings.blocked_loop_s)
+    watchdog = Watchdog(settings.blocked_loop_s, observer)
     descriptors = Descriptors(settings.reserved_descriptors)
     admission = Admission(
         allowed_origins=settings.allowed_origins,
@@ -198,6 +211,17 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             "memory": memory.scarce(),
         }
         return [name for name, is_so in found.items() if is_so]
+
+    def ready() -> dict[str, Any]:
+        return readiness(
+            obstacles=obstacles(),
+            tools=catalogue.tool_counts(),
+            upstreams=toolsets.status,
+            failures=catalogue.failures,
+            model="embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL,
+            model_state=observer.model_state,
+            store_answers=store.answers,
+        )
 
     app: Sanic[Any, Any] = Sanic(
         f"steward-{new_id()}", configure_logging=False, error_handler=ApiErrors(settings.locale)
@@ -221,12 +245,15 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     if settings.docs:
         app.blueprint(docs_blueprint(PROJECT / "web" / "docs", _documents(catalogue, settings)))
     app.register_middleware(admission.check, "request")
-    app.blueprint(health_blueprint(lambda: _readiness(catalogue, settings, obstacles())))
+    app.blueprint(health_blueprint(ready))
     tutorial = PROJECT / "test" / "websocket_test.html"
     app.blueprint(pages_blueprint(load_site(PROJECT / "web"), _page(settings, catalogue), tutorial))
 
     lifetime = Lifetime()
     app.ctx.lifetime = lifetime
+
+    async def close_observer() -> None:
+        observer.close()
 
     @app.before_server_start
     async def starting(_: Sanic[Any, Any]) -> None:
@@ -234,7 +261,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             await store.start()
         except StoreUnavailable as error:
             raise ConfigurationError(f"the store cannot be used: {error.reason}", file=str(database)) from error
-        for end in (store.close, toolsets.close, model.close):
+        for end in (close_observer, store.close, toolsets.close, model.close):
             lifetime.finally_end(end)
 
     @app.after_server_start
@@ -262,6 +289,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         await lifetime.end()
         log.info("stopped")
 
+    observer.start()
     return app
 
 
@@ -361,11 +389,13 @@ def _bounds(settings: Settings) -> Bounds:
     )
 
 
-def _readiness(catalogue: Catalogue, settings: Settings, obstacles: list[str]) -> dict[str, Any]:
-    upstreams = {name: {"tools": count} for name, count in catalogue.tool_counts().items()}
-    model = "embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL
-    ready = bool(catalogue.tools) and not obstacles
-    return {"ready": ready, "obstacles": obstacles, "model": model, "upstreams": upstreams}
+def _observer(settings: Settings, standing: Callable[[], Standing]) -> Observer:
+    """Who hears what happens: metrics where they have a port."""
+    if not settings.metrics_port:
+        return Observer()
+    from integrations.metrics import Metrics
+
+    return Metrics(standing, settings.metrics_host, settings.metrics_port)
 
 
 def serve(settings: Settings) -> None:
@@ -393,7 +423,7 @@ def serve(settings: Settings) -> None:
 
 def main() -> None:
     """The command line; environment variables enter here and nowhere else."""
-    build_cli(Settings, serve, os.environ)()
+    run(build_cli(Settings, serve, os.environ))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,8 @@ from agent.stores import ApprovalStore
 from schemas.conversation import Approval, Conversation
 from schemas.deadline import Deadline
 from schemas.messages import text
+from schemas.observer import Observer
+from schemas.office import Office
 from schemas.tool import ToolResult, ToolSpec
 from schemas.turn import Locale, Outcome, TextDelta, Usage
 from schemas.upload import Upload
@@ -58,6 +61,7 @@ class Turn:
     `unsaved`: what came of a write could not be kept. `offer` is what its next step is offered (None before the first
     one), `wanted` what of it the model searched for (in so many `searches`) or called in this turn, latest first.
     `answered`: what reads of this turn gave, by the digest of the request. `links`: what the model's words pass.
+    `spoken_at`: when the bubble got its first words, on the monotonic clock in seconds.
     """
 
     conversation: Conversation
@@ -88,6 +92,9 @@ class Turn:
     wanted: list[ToolSpec] = field(default_factory=list)
     searches: int = 0
     links: LinkFilter | None = None
+    observer: Observer = field(default_factory=Observer)
+    office: Office | None = None
+    spoken_at: float | None = None
 
     @property
     def tokens(self) -> int:
@@ -101,7 +108,8 @@ class Turn:
     def show(self, words: str) -> TextDelta:
         """Words without links for the bubble, on a line of their own if something stands there already."""
         delta = TextDelta(("\n\n" if self.spoken else "") + words)
-        self.spoken = True
+        if not self.spoken:
+            self.spoken, self.spoken_at = True, time.monotonic()
         return delta
 
     def new_links(self, max_held: int = MAX_HELD) -> LinkFilter:

@@ -27,6 +27,8 @@ _PROSE = re.compile("[\u3001-\u303f\u3400-\u9fff\uff01-\uff5e]{2,}")
 _BEGINNINGS = ("https://", "http://", "www.")
 # What stands before the end of a step and cannot be the beginning of an address: words, and numbers such as 356.20.
 _NOT_BEGUN = re.compile("(?!.*www)[0-9A-Za-z\u3400-\u4dbf\u4e00-\u9fff.,:，。：；！？、]*", re.IGNORECASE)
+# What is a user's name to some, where a mail address follows: `//?d=1>a@host`.
+_OWN_SCHEME = re.compile(r"(?<![a-z0-9:/])//[^@/\[\]()]*$", re.IGNORECASE)
 _MAX_RUN = 300
 _WORD_SIGNS = "".join(WORD)
 
@@ -201,7 +203,7 @@ class LinkFilter:
             stem, what = "", kind(word)
         if what == "address":
             self._put(self._removed + word[len(word.rstrip(".,;?")) :])
-        elif what == "name":
+        elif what == "name" or ("@" in word and _OWN_SCHEME.search(self._run)):
             self._put(apart(stem + word)[len(stem) :])
         else:
             last = self._last

@@ -12,6 +12,7 @@ import structlog
 from agent.approval import waiting_write
 from agent.context import Turn
 from agent.conversation import add_user
+from agent.handover import sorry, to_people
 from agent.steps import run_steps
 from agent.writes import answer_parked
 from schemas.conversation import Approval
@@ -31,8 +32,13 @@ async def run_turn(turn: Turn) -> AsyncGenerator[TurnEvent, None]:
             yield event
         if not handled:
             add_user(turn.conversation, turn.query, turn.attachments)
+            async for event in to_people(turn):
+                handled = True
+                yield event
+            if handled:
+                return
             if turn.quota_used:
-                yield turn.say(text("turn.quota", turn.locale))
+                yield sorry(turn, "turn.quota")
                 yield TurnEnded("limit", turn.usage)
                 return
             turn.waiting = await _waiting(turn)
@@ -41,7 +47,7 @@ async def run_turn(turn: Turn) -> AsyncGenerator[TurnEvent, None]:
     except ModelUnavailable as error:
         log.warning("model_unavailable", reason=error.reason, interrupted=isinstance(error, ModelInterrupted))
         if turn.deadline.passed:  # the turn's own limit and no fault of the model: a sentence, not an error (rule 1)
-            yield turn.say(text("turn.limit", turn.locale))
+            yield sorry(turn, "turn.limit")
             yield TurnEnded("limit", turn.usage)
             return
         if isinstance(error, ModelInterrupted):

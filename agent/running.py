@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ import structlog
 from agent.context import Answer, Budgets, Turn
 from agent.conversation import forget_old, mend
 from agent.grammar import Grammar
+from agent.handover import failed
 from agent.loop import run_turn
 from agent.ports import EventLog, Model, Toolset
 from agent.quota import DailyTokens
@@ -25,9 +27,12 @@ from agent.stores import ApprovalStore, ConversationStore, TurnStore
 from schemas.conversation import Conversation
 from schemas.deadline import Deadline
 from schemas.errors import StoreUnavailable
+from schemas.masking import masked_words
 from schemas.messages import text
+from schemas.observer import Observer
+from schemas.office import Office
 from schemas.tool import Caller
-from schemas.turn import Locale, TextDelta, TurnEnded, TurnFailed
+from schemas.turn import Locale, TextDelta, TurnEnded, TurnFailed, Usage
 from schemas.upload import Upload
 
 log = structlog.get_logger(__name__)
@@ -36,7 +41,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """What all turns share. `clock` is the wall clock in a zone; ids and clock come from the caller, so that a test can
-    name them."""
+    name them. `log_queries`: the log may have what was asked, masked."""
 
     model: Model
     log: EventLog
@@ -48,6 +53,9 @@ class Outside:
     clock: Callable[[ZoneInfo], datetime]
     zone: ZoneInfo
     quota: DailyTokens
+    observer: Observer = field(default_factory=Observer)
+    office: Office | None = None
+    log_queries: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +104,12 @@ class RunningTurn:
     async def run(self) -> None:
         """To its terminal; never raises. A defect ends it with `internal` and a reference that the log knows; where
         this task is cancelled from outside, it ends as interrupted."""
+        started = time.monotonic()
         turn = self._turn()
         self._open()
         log.info("turn_started", caller=self.asked.caller.state, locale=self.asked.locale)
+        if self._outside.log_queries:
+            log.info("turn_asked", query=masked_words(self.asked.query))
         end: TurnEnded | TurnFailed = TurnEnded("cancelled", turn.usage)
         if not self._stopped:
             self._task = asyncio.current_task()
@@ -113,13 +124,16 @@ class RunningTurn:
         except Exception:  # a defect of the store's: the next turn must run all the same
             log.exception("turn_not_saved")
         finally:
-            self._grammar.write(end)
+            self._grammar.write(failed(turn, end))
+            first_text_s = None if turn.spoken_at is None else turn.spoken_at - started
+            self._outside.observer.turn_ended(_outcome(end), time.monotonic() - started, first_text_s, turn.usage)
             log.info("turn_ended", outcome=_outcome(end), steps=turn.usage.steps, tool_calls=turn.usage.tool_calls)
 
     async def interrupt(self) -> None:
         """The terminal of a turn that will never run, because the process ends."""
         self._open()
         self._grammar.write(TurnFailed("turn_interrupted"))
+        self._outside.observer.turn_ended("turn_interrupted", 0.0, None, Usage())
         try:
             await self._outside.turns.finish(self.id, "turn_interrupted", "")
         except StoreUnavailable as error:
@@ -183,6 +197,8 @@ class RunningTurn:
             answer=asked.answer,
             attachments=asked.attachments,
             quota_used=outside.quota.used_up(asked.conversation.owner),
+            observer=outside.observer,
+            office=outside.office,
         )
 
 

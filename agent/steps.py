@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import structlog
 from agent.claims import ClaimGuard
 from agent.context import Turn
 from agent.conversation import add_assistant, for_model, has_attachments, view
+from agent.handover import sorry, with_office
 from agent.offer import offered
 from agent.prompt import system_prompt
 from agent.toolcalls import run_calls
@@ -51,7 +53,7 @@ async def _steps(turn: Turn, trouble: Trouble, guard: ClaimGuard) -> AsyncIterat
         spent = _used_up(turn)
         last = spent or trouble.refused > MAX_CORRECTIONS
         if turn.deadline.passed:
-            yield turn.say(text("turn.limit", turn.locale))
+            yield sorry(turn, "turn.limit")
             yield TurnEnded("limit", turn.usage)
             return
         step = Step(trouble.unfinished)
@@ -125,6 +127,7 @@ async def model_step(
     room = max(1, turn.budgets.max_output_tokens - turn.usage.output_tokens)
     if turn.links is None or not step.text:  # an answer that goes on is judged together with what it goes on from
         turn.links = turn.new_links()
+    started = time.monotonic()
     try:
         async for piece in turn.model.stream(ModelRequest(messages, tools, turn.deadline, room)):
             match piece:
@@ -138,9 +141,11 @@ async def model_step(
                     turn.usage.input_tokens += piece.input_tokens
                     turn.usage.output_tokens += piece.output_tokens
     except ModelUnavailable:  # the half sentence stays
+        turn.observer.step_ended(time.monotonic() - started, answered=False)
         for event in _spoken(turn, step, turn.links.flush()):
             yield event
         raise
+    turn.observer.step_ended(time.monotonic() - started, answered=True)
     for event in _spoken(turn, step, turn.links.flush()):
         yield event
     if not tools:
@@ -179,16 +184,16 @@ async def _end_with_words(turn: Turn, step: Step, *, limit: bool) -> AsyncIterat
     """
     limit = limit and bool(turn.usage.tool_calls or turn.searches)
     if step.finish == "content_filter":
-        sentence = text("turn.filtered", turn.locale)
+        sentence = with_office(turn, "turn.filtered")
         add_assistant(turn.conversation, sentence)
         yield turn.say(sentence)
     elif step.finish == "length" and (step.text or _full(turn)):
         limit = True
         yield turn.say(text("turn.truncated", turn.locale))
     elif not step.text and limit:
-        yield turn.say(text("turn.limit", turn.locale))
+        yield sorry(turn, "turn.limit")
     elif not step.text:
-        yield turn.say(text("turn.empty", turn.locale))
+        yield sorry(turn, "turn.empty")
         raise ModelUnavailable("the model said nothing, and nothing again")
     yield TurnEnded("limit" if limit else turn.outcome(), turn.usage)
 
@@ -223,8 +228,10 @@ def _corrected(turn: Turn, guard: ClaimGuard) -> Iterator[TextDelta]:
 
 def _system(turn: Turn, *, files: bool, last: bool) -> dict[str, Any]:
     facts = turn.caller.identity.facts if turn.caller.identity else {}
+    office = turn.office.facts(turn.locale) if turn.office is not None else None
     public = None
     if turn.caller.state in ("anonymous", "refused"):
         public = [spec.name for spec in offered(turn) if spec.public]
-    prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts, public, files=files, last=last)
+    now = turn.clock(turn.zone)
+    prompt = system_prompt(now, turn.zone.key, turn.locale, facts, public, files=files, last=last, office=office)
     return {"role": "system", "content": prompt}

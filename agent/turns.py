@@ -64,6 +64,12 @@ class TurnRunner:
         self._lanes: dict[str, _Lane] = {}
         self._refusing = self._closing = False
 
+    @property
+    def running_count(self) -> int:
+        """How many turns run now."""
+        # as a list: metrics ask from another thread, and turns come and go meanwhile
+        return sum(lane.running is not None for lane in list(self._lanes.values()))
+
     def runs(self, conversation_id: str) -> bool:
         """Whether a turn of this conversation is under way, or about to be."""
         return conversation_id in self._lanes

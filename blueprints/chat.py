@@ -25,6 +25,7 @@ from schemas.client_frames import Ping, decode_frame
 from schemas.errors import FrameRefused
 from schemas.frames import Pong, error_frame
 from schemas.messages import text
+from schemas.observer import Observer
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,7 @@ def chat_blueprint(
             seat = gateway.guard.enter(addresses.client(request.ip, request.headers.getall(addresses.header, [])))
         except TooManyConnections:
             log.info("too_many_connections")
+            gateway.observer.disconnected(TOO_MANY_CLOSE)
             await ws.close(TOO_MANY_CLOSE, "too many connections")
             return
         connection = Connection(ws, entries, send_timeout_s, bubble_s)
@@ -57,8 +59,9 @@ def chat_blueprint(
         gateway.connections.add(connection)
         seat.watch(connection.close)
         log.info("connected")
+        gateway.observer.connected()
         try:
-            await _read(ws, connection, intake, seat, max_query_chars)
+            await _read(ws, gateway.observer, connection, intake, seat, max_query_chars)
             if seat.floods:
                 await asyncio.wait([writer], timeout=send_timeout_s)
         except Exception:  # a defect: Sanic would close with 1000, as if all were well
@@ -68,7 +71,9 @@ def chat_blueprint(
             connection.close(1011, "internal error")
             await asyncio.wait([writer], timeout=1)
         finally:
-            log.info("disconnected", close_code=_close_code(ws))
+            close_code = _close_code(ws)
+            log.info("disconnected", close_code=close_code)
+            gateway.observer.disconnected(close_code)
             gateway.connections.discard(connection)
             seat.leave()
             intake.close()
@@ -83,7 +88,9 @@ def _close_code(ws: Websocket) -> int:
     return int(said.code) if said is not None else 1006
 
 
-async def _read(ws: Websocket, connection: Connection, intake: Intake, seat: Seat, max_query_chars: int) -> None:
+async def _read(
+    ws: Websocket, observer: Observer, connection: Connection, intake: Intake, seat: Seat, max_query_chars: int
+) -> None:
     while True:
         try:
             message = await ws.recv()
@@ -100,6 +107,7 @@ async def _read(ws: Websocket, connection: Connection, intake: Intake, seat: Sea
             else:
                 intake.put(frame)
         except FrameRefused as refused:
+            observer.refused(refused.code)
             sentence = text(refused.key, intake.locale, field=refused.field, **refused.params)
             retry_ms = refused.retry_after_ms
             connection.send(error_frame(refused.code, sentence, field=refused.field, retry_after_ms=retry_ms))

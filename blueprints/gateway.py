@@ -13,6 +13,7 @@ from agent.turns import TurnRunner
 from blueprints.connection import Connection
 from blueprints.limits import Guard
 from schemas.frames import Limits
+from schemas.observer import Observer
 from schemas.turn import Locale
 
 
@@ -32,6 +33,7 @@ class Gateway:
     limits: Limits
     locale: Locale
     identity_timeout_s: float = 10.0
+    observer: Observer = field(default_factory=Observer)
     connections: set[Connection] = field(default_factory=set)
 
     def close_connections(self) -> None:

@@ -142,6 +142,7 @@ class Intake:
             try:
                 await self._admit(job)
             except FrameRefused as refused:
+                self._gateway.observer.refused(refused.code)
                 sentence = text(refused.key, job.locale, field=refused.field, **refused.params)
                 retry_ms = refused.retry_after_ms
                 self._connection.send(error_frame(refused.code, sentence, field=refused.field, retry_after_ms=retry_ms))

@@ -10,13 +10,17 @@ import traceback
 
 import structlog
 
+from schemas.observer import Observer
+
 log = structlog.get_logger(__name__)
 
 
 class Watchdog:
-    """`limit_s`: how long the loop may be busy with one thing. Started and stopped in the loop that it watches."""
+    """`limit_s`: how long the loop may be busy with one thing. `observer` is told how late each beat comes. Started and
+    stopped in the loop that it watches."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, observer: Observer) -> None:
+        self._observer = observer
         self._limit_s = limit_s
         self._step_s = min(0.25, limit_s / 4)
         self._beaten = time.monotonic()
@@ -34,7 +38,7 @@ class Watchdog:
     def start(self) -> None:
         """Watch the running loop."""
         self._loop_thread = threading.get_ident()
-        self._tick()
+        self._beat_again()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self._thread.start()
 
@@ -47,6 +51,10 @@ class Watchdog:
             self._thread.join()
 
     def _tick(self) -> None:
+        self._observer.loop_lagged(max(0.0, time.monotonic() - self._beaten - self._step_s))
+        self._beat_again()
+
+    def _beat_again(self) -> None:
         self._beaten = time.monotonic()
         self._beat = asyncio.get_running_loop().call_later(self._step_s, self._tick)
 

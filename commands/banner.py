@@ -10,6 +10,15 @@ from schemas.settings import Settings
 # The tutorial's own token; the embedded estate takes it for its first resident.
 DEMO_TOKEN = "your-token-here"  # noqa: S105 - not a secret: it is printed in the tutorial
 DEMO_USER = "user123"
+DEMO_QUESTION = "查询我的物业费账单"
+
+
+def pages(settings: Settings) -> str:
+    """Where to go on from a first answer."""
+    return (
+        f"Go on in the browser: http://localhost:{settings.port}/   in the terminal: python app.py chat\n"
+        f"The tools behind it: python app.py tools   Your own system: python app.py init"
+    )
 
 
 def banner(settings: Settings, catalogue: Catalogue) -> str:

@@ -6,12 +6,15 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from typer._completion_classes import completion_init
 
 from commands import banner, call, chat, check, estate, request, tools
+from commands.cli_first import COMPLETE_VARIABLE, first_commands
+from commands.exits import stop
 from commands.folder import make_usable
 from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, document_limits, load_catalogue
@@ -30,6 +33,7 @@ def build_cli(
     environment: Mapping[str, str],
 ) -> typer.Typer:
     """The commands. A mistake of the user ends with one sentence and exit code 1, a defect with its traceback."""
+    completion_init()  # so that `bin/steward` answers a shell that asks what to complete
     cli = typer.Typer(add_completion=False, no_args_is_help=False, help=__doc__, rich_markup_mode=None)
 
     @cli.callback(invoke_without_command=True)
@@ -49,7 +53,7 @@ def build_cli(
             else:
                 serve(settings)
         except (StewardError, OSError) as error:
-            _stop(error)
+            stop(error)
 
     @cli.command("demo")
     def demo(
@@ -61,7 +65,7 @@ def build_cli(
             make_usable(settings.data_dir)
             estate.run(settings, until_stdin_closes=until_stdin_closes)
         except (StewardError, OSError) as error:
-            _stop(error)
+            stop(error)
 
     def catalogue() -> Catalogue:
         settings = _settings(read_settings)
@@ -69,7 +73,7 @@ def build_cli(
             variables = {**estate.estate_variables(settings), **environment}
             return load_catalogue(settings.upstreams, variables, document_limits(settings))
         except StewardError as error:
-            _stop(error)
+            stop(error)
 
     @cli.command("call")
     def call_tool(
@@ -88,7 +92,7 @@ def build_cli(
         try:
             code = asyncio.run(call.call(catalogue(), wish, as_json=as_json))
         except ValueError as error:
-            _stop(error, 2)
+            stop(error, 2)
         raise typer.Exit(code)
 
     @cli.command("chat")
@@ -118,11 +122,17 @@ def build_cli(
         try:
             chat.address(wish.url, wish.user)
         except ValueError as error:
-            _stop(error, 2)
+            stop(error, 2)
         raise typer.Exit(chat.chat(wish, settings.locale))
 
+    first_commands(cli, lambda: _settings(read_settings), serve, environment)
     document_commands(cli, catalogue, lambda: document_limits(_settings(read_settings)))
     return cli
+
+
+def run(cli: typer.Typer) -> None:
+    """Run the command that the process was started with."""
+    cli(complete_var=COMPLETE_VARIABLE)
 
 
 def document_commands(
@@ -156,9 +166,9 @@ def document_commands(
         try:
             built = request.built_request(document, tool, arguments, base_url, limits=limits())
         except (ArgumentsInvalid, RequestRefused) as error:
-            _stop(error, 2)
+            stop(error, 2)
         except StewardError as error:
-            _stop(error)
+            stop(error)
         print(request.as_json(built) if as_json else request.as_curl(built))
 
     @cli.command("check")
@@ -183,14 +193,9 @@ def _settings(read_settings: Callable[[], Settings]) -> Settings:
     except ValidationError as error:
         found = error.errors()
         mistakes = [f"{_variable(str(one['loc'][0]))}: {one['msg']} (it is {one['input']!r})" for one in found]
-        _stop(ConfigurationError("; ".join(mistakes)))
+        stop(ConfigurationError("; ".join(mistakes)))
 
 
 def _variable(field: str) -> str:
     """The environment variable of a setting."""
     return field if field.isupper() else f"STEWARD_{field.upper()}"
-
-
-def _stop(error: Exception, code: int = 1) -> NoReturn:
-    print(f"steward: {error}", file=sys.stderr)
-    raise typer.Exit(code) from error

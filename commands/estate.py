@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.estate import UPSTREAMS, Estate, run_estate
+from demo.people import OFFICE
 from schemas.errors import ConfigurationError
+from schemas.office import Office
 from schemas.settings import PROJECT, Settings
 
 _READY = "estate ready"
@@ -29,6 +31,11 @@ def estate_variables(settings: Settings) -> dict[str, str]:
     """What the shipped upstreams file asks for: `STEWARD_<NAME>_PORT` of each of the estate's upstreams."""
     ports = estate_ports(settings)
     return {f"STEWARD_{name.upper()}_PORT": str(port) for name, port in zip(UPSTREAMS, ports, strict=True)}
+
+
+def estate_office(settings: Settings) -> Office | None:
+    """The office of the settings; the embedded estate has one of its own."""
+    return settings.office or (Office(*OFFICE) if settings.runs_estate else None)
 
 
 def run(settings: Settings, *, until_stdin_closes: bool) -> None:

@@ -27,6 +27,13 @@ class SeedResident:
     cars: tuple[str, ...]
 
 
+# The estate's own office: name, phone, hours, each in Chinese and English.
+OFFICE = (
+    "阳光花园物业服务中心 / the Sunshine Garden property office",
+    "0755-5550-0100",
+    "每天 8:00-20:00 / daily 8:00-20:00",
+)
+
 RESIDENTS = (
     SeedResident(
         user_id="user123",

@@ -38,6 +38,7 @@ from schemas.credential import Credential
 from schemas.deadline import Deadline
 from schemas.errors import ArgumentsInvalid, RequestRefused, StoreUnavailable
 from schemas.messages import text
+from schemas.observer import Observer
 from schemas.tool import Caller, Identity, PreparedCall, ToolCall, ToolResult, ToolSpec
 from schemas.turn import Locale
 
@@ -70,6 +71,7 @@ class _Outside:
     uploads: Uploads | None
     new_id: Callable[[], str]
     now: Callable[[], datetime]
+    observer: Observer
 
 
 class CatalogueToolset:
@@ -110,6 +112,14 @@ class CatalogueToolset:
 
     async def prepare(self, call: ToolCall, locale: Locale, deadline: Deadline) -> PreparedCall | ToolResult:
         """The checked and built call, or the refusal as the tool's result. Sends nothing but the identity operation."""
+        outcome = await self._prepared(call, locale, deadline)
+        if isinstance(outcome, ToolResult):
+            target = self._outside.catalogue.tools.get(call.name)
+            upstream = target.upstream.name if target is not None else ""
+            self._outside.observer.tool_called(upstream, outcome.error or "ok", None)
+        return outcome
+
+    async def _prepared(self, call: ToolCall, locale: Locale, deadline: Deadline) -> PreparedCall | ToolResult:
         target = self._outside.catalogue.tools.get(call.name)
         if target is None:
             return ToolResult.failure("unknown_tool", text("tool.unknown", locale, name=call.name[:100]))
@@ -231,12 +241,14 @@ class CatalogueToolsets:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        observer: Observer | None = None,
     ) -> None:
+        observer = observer or Observer()
         self._clients = {
             name: UpstreamClient(upstream.settings, name=name, uniform=uniform, sleep=sleep, clock=clock)
             for name, upstream in catalogue.upstreams.items()
         }
-        calls = Calls(self._clients, clock)
+        calls = Calls(self._clients, clock, observer)
         key = process_key or secrets.token_bytes(32)
         identities = Identities(
             catalogue.identity_settings, catalogue.identity, calls, key, clock, catalogue.identity_keys
@@ -255,7 +267,7 @@ class CatalogueToolsets:
             ]
         )
         self._outside = _Outside(
-            catalogue, specs, index, Validator(), calls, identities, binder, reconciler, uploads, new_id, now
+            catalogue, specs, index, Validator(), calls, identities, binder, reconciler, uploads, new_id, now, observer
         )
 
     def for_token(self, token: str | None) -> CatalogueToolset:

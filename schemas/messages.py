@@ -319,6 +319,15 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "（提示：这段对话暂时没有保存。）",
         "(Note: this part of the conversation could not be saved.)",
     ),
+    # to people
+    "turn.person": (
+        "我是智能助手，不能为您转接人工。",
+        "I am an automatic assistant and cannot put you through to a person.",
+    ),
+    "office.contact": ("请联系{contact}。", "Please contact {contact}."),
+    "office.name": ("物业", "the estate's office"),
+    "office.phone": ("电话 {value}", "phone {value}"),
+    "office.hours": ("服务时间 {value}", "hours {value}"),
     "turn.interrupted": ("（回答被中断，请再问一次。）", " (The answer was interrupted; please ask again.)"),
 }
 

@@ -12,14 +12,18 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from limits import parse as parse_rate
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from schemas.office import Office
 from schemas.turn import Locale
 
 PROJECT = Path(__file__).resolve().parent.parent
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 SHIPPED_UPSTREAMS = PROJECT / "openapi" / "upstreams.yaml"
+
+# what residents and models are shown as part of a sentence
+_Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f<>]*$")]
 
 
 class Settings(BaseSettings):
@@ -40,8 +44,14 @@ class Settings(BaseSettings):
     document_max_alias_nodes: int = Field(default=10_000, ge=0, description="values that aliases add to a document")
 
     model: str = Field(default="", description="model name; 'embedded' forces the embedded model")
-    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
-    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias="OPENAI_API_KEY", description="key of the provider; none: the embedded model"
+    )
+    openai_base_url: str | None = Field(
+        default=None,
+        validation_alias="OPENAI_BASE_URL",
+        description="any OpenAI-compatible provider; none: OpenAI's own",
+    )
 
     model_echo_reasoning: bool = Field(
         default=False, description="send reasoning_content back with the calls it led to, as some reasoning models want"
@@ -146,7 +156,20 @@ class Settings(BaseSettings):
         default=64, ge=1, description="memory of all logs together; the longest unwritten one is emptied first"
     )
     max_conversations: int = Field(default=10000, ge=10, description="conversations kept in memory")
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    office_text: _Line = Field(
+        default="",
+        description="name of the estate's office, to which residents are sent; 中文 / English, as the next two",
+    )
+    office_phone: _Line = Field(default="", description="its phone")
+    office_hours: _Line = Field(default="", description="when people are there")
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="port of /metrics for Prometheus, in a thread of its own; 0: none"
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="address on which /metrics is")
+    log_queries: bool = Field(default=False, description="log what residents ask, with numbers and addresses masked")
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="from which level on events are logged"
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -199,6 +222,12 @@ class Settings(BaseSettings):
     def runs_estate(self) -> bool:
         """The embedded estate belongs to the shipped upstreams file."""
         return self.upstreams == SHIPPED_UPSTREAMS
+
+    @property
+    def office(self) -> Office | None:
+        """Whom the assistant names where it cannot help; None where the settings name nobody."""
+        office = Office(self.office_text, self.office_phone, self.office_hours)
+        return office if office != Office() else None
 
     @property
     def uses_embedded_model(self) -> bool:

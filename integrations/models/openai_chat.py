@@ -41,8 +41,8 @@ class OpenAIChat:
     `connect_timeout_s`: per attempt, from the name's address to the last handshake. `attempts`: how often a request is
     made at most, before any text was yielded, and `patience_s`: how long after the first one another is begun.
     `echo_reasoning`: send the reasoning that led to a call back with it. `new_id` makes the id of a tool call whose own
-    cannot be used. Raises `ConfigurationError` for a key or an address that cannot be one. The key appears in no repr,
-    log line or exception.
+    cannot be used; `on_retry` is called before a request is made again. Raises `ConfigurationError` for a key or an
+    address that cannot be one. The key appears in no repr, log line or exception.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class OpenAIChat:
         patience_s: float = math.inf,
         echo_reasoning: bool = False,
         new_id: Callable[[], str] = new_call_id,
+        on_retry: Callable[[], None] = lambda: None,
     ) -> None:
         key = api_key.strip()
         if not key.isascii() or not key.isprintable() or " " in key:
@@ -68,7 +69,7 @@ class OpenAIChat:
         self._first_delta_timeout_s = first_delta_timeout_s
         self._attempts = attempts
         self._patience_s = patience_s
-        self._new_id = new_id
+        self._new_id, self._on_retry = new_id, on_retry
         self._scrub = scrubber(key)
         self._habits = Habits(echo_reasoning=echo_reasoning)
         self._alarmed = False
@@ -197,6 +198,7 @@ class OpenAIChat:
 
     def _log_retry(self, state: tenacity.RetryCallState) -> None:
         failure = state.outcome.exception() if state.outcome else None
+        self._on_retry()
         _log.warning(
             "model_retry",
             model=self._model,

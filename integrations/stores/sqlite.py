@@ -64,6 +64,11 @@ class SqliteStore:
         """After what was asked for is written."""
         await self._file.close()
 
+    @property
+    def answers(self) -> bool:
+        """Whether the last read or write succeeded."""
+        return self._file.answers
+
     async def sweep(self) -> None:
         """Forget what is kept no longer: to be called now and then. Raises `StoreUnavailable`."""
 

@@ -62,6 +62,7 @@ class SqliteFile:
         self._running: set[asyncio.Task[Any]] = set()
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
+        self.answers = False  # whether the last thing asked of it succeeded
 
     async def start(self) -> None:
         """Open the file, make it where it is missing. A damaged one is renamed aside and a new one takes its place
@@ -74,6 +75,7 @@ class SqliteFile:
                 aside = _set_aside(self._path, self._wall())
                 log.error("store_damaged", file=str(self._path), renamed_to=str(aside), reason=str(damage))
                 await self._open()
+            self.answers = True
         except BaseException as error:
             await self._close_both()
             if isinstance(error, (sqlite3.Error, OSError, _DamagedFile)):
@@ -130,7 +132,9 @@ class SqliteFile:
             raise StoreUnavailable("the store is closed")
         try:
             async with asyncio.timeout(self._patience_s):
-                return await Statements(self._reader).run(sql, parameters)
+                rows = await Statements(self._reader).run(sql, parameters)
+                self.answers = True
+                return rows
         except (sqlite3.DatabaseError, TimeoutError) as error:
             raise self._unavailable(error) from error
 
@@ -167,6 +171,7 @@ class SqliteFile:
                 raise StoreUnavailable("the store is closed")
             result = await self._commit(self._writer, work, deadline)
             then(result)
+            self.answers = True
             return result
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise  # a mistake of ours, not the store's
@@ -204,6 +209,7 @@ class SqliteFile:
 
     def _unavailable(self, error: Exception) -> StoreUnavailable:
         reason = "no answer in time" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+        self.answers = False
         log.error("store_unavailable", file=str(self._path), reason=reason)
         return StoreUnavailable(reason)
 

@@ -22,6 +22,7 @@ from integrations.upstream.target import Target
 from schemas.credential import Credential
 from schemas.deadline import Deadline
 from schemas.errors import RequestRefused
+from schemas.observer import Observer
 from schemas.tool import ToolResult
 from schemas.turn import Locale
 
@@ -42,8 +43,14 @@ class Order:
 class Calls:
     """The calls of every upstream of a catalogue; `clients` by upstream name."""
 
-    def __init__(self, clients: Mapping[str, UpstreamClient], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clients: Mapping[str, UpstreamClient],
+        clock: Callable[[], float] = time.monotonic,
+        observer: Observer | None = None,
+    ) -> None:
         self._clients, self._clock = clients, clock
+        self._observer = observer or Observer()
 
     async def result(
         self, order: Order, credential: Credential | None, locale: Locale, deadline: Deadline
@@ -57,7 +64,9 @@ class Calls:
             result = failure_result(order.target, locale, answer[0])
         scrubber = Scrubber(credential, fixed_keys(order.target.upstream.settings))
         result = ToolResult(scrubber.value(result.content))
-        self._report(order, answer, result.error or "ok", started)
+        outcome = result.error or "ok"
+        self._observer.tool_called(order.target.upstream.name, outcome, self._clock() - started)
+        self._report(order, answer, outcome, started)
         return result
 
     async def read(self, order: Order, credential: Credential | None, deadline: Deadline) -> Read | Failure:
@@ -96,6 +105,8 @@ class Calls:
 
     def _report(self, order: Order, answer: Answer | tuple[Failure, int], outcome: str, started: float) -> None:
         """One event per call: never a token, a query string or a body. A failed handshake is an alarm."""
+        attempts = answer.attempts if isinstance(answer, Answer) else answer[1]
+        self._observer.upstream_asked(order.target.upstream.name, outcome, attempts)
         log = _log.error if outcome == "upstream_tls" else _log.info
         log(
             "upstream_call",
@@ -104,6 +115,6 @@ class Calls:
             method=order.built.method,
             status=answer.status if isinstance(answer, Answer) else None,
             outcome=outcome,
-            attempts=answer.attempts if isinstance(answer, Answer) else answer[1],
+            attempts=attempts,
             duration_ms=round((self._clock() - started) * 1000),
         )

@@ -128,3 +128,15 @@ async def test_frames_of_a_turn_follow_the_grammar(steward: Steward) -> None:
     assert len({frame["turn_id"] for frame in reply.frames}) == 1
     assert "tool_calling" in kinds
     assert "tool_completed" in kinds
+
+
+@pytest.mark.parametrize(
+    ("query", "contact"),
+    [("转人工", "请联系阳光花园物业服务中心，电话 0755-5550-0100"), ("a person, please", "phone 0755")],
+)
+async def test_who_asks_for_a_person_is_told_whom_to_call(steward: Steward, query: str, contact: str) -> None:
+    """The office of the embedded estate, in the language that was spoken; no tool is called."""
+    async with talk(steward.ws) as resident:
+        reply = await resident.ask(query)
+    assert contact in reply.text
+    assert (reply.outcome, reply.tools) == ("success", [])

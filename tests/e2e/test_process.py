@@ -8,15 +8,27 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.steward import ROOT, Steward, free_ports, request_json, start_steward
 from tests.support.talk import talk
+
+DOCUMENT = {
+    "openapi": "3.0.3",
+    "info": {"title": "T", "version": "1"},
+    "paths": {
+        "/things": {
+            "get": {"operationId": "listThings", "summary": "Things", "responses": {"200": {"description": "ok"}}}
+        }
+    },
+}
 
 
 def _run_to_its_end(
@@ -93,12 +105,74 @@ async def test_the_log_is_json_lines_and_the_start_says_what_to_try(tmp_path: Pa
     assert "independent-mark" not in "\n".join(lines)
 
 
+async def test_queries_are_logged_only_where_somebody_asked_for_it_and_masked(start: Callable[..., Any]) -> None:
+    """`STEWARD_LOG_QUERIES`: what was asked, without the number in it, in the event of its turn."""
+    with start(STEWARD_LOG_QUERIES="true") as steward:
+        async with talk(steward.ws) as resident:
+            await resident.ask("我的电话是13800138000，查询我的物业费账单")
+        asked = await steward.logged("turn_asked")
+        assert asked["query"] == "我的电话是***，查询我的物业费账单"
+        assert asked["turn_id"]
+        assert "13800138000" not in steward.written()
+
+
 def test_livez_and_readyz_answer(steward: Steward) -> None:
     """`/livez` says that the process runs, `/readyz` which upstreams it has tools of."""
     assert request_json(f"{steward.http}/livez") == {"live": True}
     ready = request_json(f"{steward.http}/readyz")
     assert ready["ready"] is True
     assert all(upstream["tools"] > 0 for upstream in ready["upstreams"].values())
+
+
+async def test_readyz_tells_what_is_degraded(start: Callable[..., Any]) -> None:
+    """An upstream whose breaker is open and a store that takes nothing are named, with 200: other residents are still
+    answered, and another instance would have the same neighbours."""
+    with start(STEWARD_STORE_TIMEOUT_S="0.3") as steward:
+        ready = request_json(f"{steward.http}/readyz")
+        assert ready["degraded"] == []
+        assert ready["model"] == {"name": "embedded", "state": "untried"}
+        async with talk(steward.ws) as resident:
+            await resident.ask("查询我的物业费账单")
+            assert request_json(f"{steward.http}/readyz")["model"]["state"] == "answering"
+            steward.fault("bill", "down")
+            for _ in range(20):
+                await resident.ask("查询我的物业费账单")
+                ready = request_json(f"{steward.http}/readyz")
+                if ready["upstreams"]["bill"]["breaker"] == "open":
+                    break
+            assert "upstream:bill" in ready["degraded"]
+            locker = sqlite3.connect(steward.data_dir / "steward.sqlite3", isolation_level=None)
+            locker.execute("BEGIN EXCLUSIVE")
+            await resident.ask("你好")
+            ready = request_json(f"{steward.http}/readyz")
+            assert (ready["ready"], ready["store"]) == (True, {"answers": False})
+            assert "store" in ready["degraded"]
+            locker.close()
+            await resident.ask("你好")
+            assert request_json(f"{steward.http}/readyz")["store"] == {"answers": True}
+
+
+async def test_readyz_tells_of_a_model_that_fails_and_of_a_document_that_does_not_load(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A provider that nobody can reach, and one upstream without its document: the others' tools still answer."""
+    (tmp_path / "good.json").write_text(json.dumps(DOCUMENT), "utf-8")
+    (tmp_path / "bad.json").write_text("{", "utf-8")
+    upstreams = tmp_path / "upstreams.yaml"
+    upstreams.write_text(
+        "upstreams:\n"
+        "  good: {document: good.json, base_url: 'http://127.0.0.1:9'}\n"
+        "  bad: {document: bad.json, base_url: 'http://127.0.0.1:9'}\n",
+        "utf-8",
+    )
+    model = {"OPENAI_API_KEY": "sk-nothing", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "STEWARD_TURN_TIMEOUT_S": "2"}
+    with start(STEWARD_UPSTREAMS=str(upstreams), **model) as steward:
+        async with talk(steward.ws) as resident:
+            await resident.ask("你好")
+        ready = request_json(f"{steward.http}/readyz")
+    assert ready["model"]["state"] == "failing"
+    assert ready["degraded"] == ["upstream:bad", "model"]
+    assert ready["upstreams"]["bad"] == {"tools": 0, "document": "does not load"}
 
 
 @pytest.mark.parametrize(

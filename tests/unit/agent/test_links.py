@@ -178,6 +178,7 @@ TEXTS = st.lists(PIECES, max_size=24).map("".join)
 @settings(max_examples=3000, deadline=None)
 @given(TEXTS)
 @example("https://estate.example/a__evil.com__")
+@example("//?d=1>a@evil.com")
 def test_no_combination_of_the_parts_makes_a_link(text: str) -> None:
     """A40: whatever stands beside whatever, the renderers find nothing to load and no link outside."""
     assert loaded_or_linked(clean(text)) == [], clean(text)
