@@ -1,8 +1,8 @@
 """Whether what a model did in one turn is what the utterance calls for. Pure functions over plain data.
 
 An expectation is a mapping with one of: `op` and `a` (one call with exactly these arguments), `multi` (several such
-calls), `ask` (the arguments to ask for), `none` (no call and no question for arguments), `any` (several right outcomes).
-In `a` a value may be `{has: [...]}` (the text contains one of them) or `{any: [...]}` (one of them; null: may be absent).
+calls), `ask` (the arguments to ask for), `none` (no call, no question for arguments), `any` (several right outcomes).
+In `a` a value may be `{has: [...]}` (the text contains one of them) or `{any: [...]}` (one of them; null: or absent).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ASKS = re.compile(r"[?？]|请|需要|告诉|please|need|which|what", re.I)
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What the model did: its calls (name, arguments), its text, and while it asks the arguments it says are missing."""
+    """What the model did: its calls (name, arguments), its text, and while it asks the arguments that are missing."""
 
     calls: Sequence[tuple[str, Arguments]]
     text: str = ""
