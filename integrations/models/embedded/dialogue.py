@@ -43,6 +43,8 @@ from integrations.models.embedded.words import (
 REPLAYED = 12
 _MOST_CHARACTERS = 600
 _MOST_INTERRUPTIONS = 3
+# The score from which a tool is worth naming where none is meant for sure.
+_NEAR = -1.5
 
 
 class Dialogue:
@@ -149,7 +151,7 @@ class Dialogue:
             form, scene.spans
         )
         ranked = self._rank(text)
-        top = clear(ranked, self.catalogue, text)
+        top = clear(ranked)
         if top is not None and top.tool is not form.tool and switches(form, top, ranked, found, text):
             return self._switch(form, top, text)
         if not found:
@@ -211,7 +213,7 @@ class Dialogue:
         if several is not None:
             return several
         ranked = self._rank(text)
-        top = clear(ranked, self.catalogue, text)
+        top = clear(ranked)
         if (
             last is not None
             and (top is None or top.tool is last.tool or not (top.found or top.likeness >= ALIKE))
@@ -226,7 +228,7 @@ class Dialogue:
             return Say("thanks")
         if YES.match(text):
             return Say("how_to_confirm" if self.state.parked else "acknowledged")
-        near = [r.tool for r in ranked[:3] if r.score > 1.2 and r.coverage > 0.2 and not self.catalogue.elsewhere(text)]
+        near = [r.tool for r in ranked[:3] if r.score > _NEAR]
         if near:
             return Say("did_you_mean", near)
         return Say("unclear", self.catalogue.tools, more=self.catalogue.partial)
@@ -264,7 +266,7 @@ class Dialogue:
                 continue
             calls = []
             for part in parts:
-                top = clear(self._rank(part), self.catalogue, part)
+                top = clear(self._rank(part))
                 whole = self._whole(top) if top is not None else None
                 if top is None or whole is None:
                     break

@@ -152,3 +152,38 @@ CONJUNCTION = re.compile(
     re.I,
 )
 NOTHING_SUBJECT = re.compile(r"^(东西|家里东西|有东西|有个东西|什么|something|thing|it|stuff)?(is|has|are)?$", re.I)
+# Wanting something, beside the verbs of action.
+WANT = re.compile(
+    r"我?想|我?要(?![不么])|来[一二两三四五六七八九十\d俩仨几]|来个|来张|来份|给我|帮我|给.{1,6}[办开登约订定留]|需要|麻烦"
+    r"|\b(i'?d like|i would like|i want|i need|need|we need|want|put me|sign me|get me|give me"
+    r"|let me have|kindly|please|pls"
+    r"|requesting|for me)\b",
+    re.I,
+)
+# Questions about rules, prices and hours: what no operation answers unless its text has the words.
+POLICY = re.compile(
+    r"几点.{0,3}(开|关|上班|下班|营业)|开门|关门|营业|什么时候(开|关)|(要|需要?|带).{0,4}(什么|啥|哪些)?(材料|证件|手续)"
+    r"|补贴|收费标准|怎么收费|规定|可以.{0,8}(吗|伐|么|不)$|能不能.{1,8}(吗|伐)$|好.{1,5}伐$|算不算|是谁|在哪|哪里能"
+    r"|\b(opening hours|open till|what time (do|does|is)|allowed|policy|rules?|documents? (are|do)"
+    r"|how much (is|does|are)"
+    r"|is it (ok|okay|possible|free|safe)|do you (accept|have|sell|offer|take)|can (outside|outsiders"
+    r"|people|we|kids|children)"
+    r"|is there (a|any) |are (pets|kids|children|dogs|cats))\b",
+    re.I,
+)
+# Words that would make the machine do what nobody may ask of it.
+DEMAND = re.compile(
+    r"忽略|无视|系统提示|已授权|管理员|所有人|全小区|全部住户|别人|人家的|邻居|隔壁|楼上|楼下.{0,3}(家|阿姨|先生)|他人|老板娘"
+    r"|密码是|统统|直接转|转账|后台"
+    r"|\b(ignore|override|instructions?|admin|developer mode|everyone'?s?|all (the )?(members|residents"
+    r"|users|tenants)"
+    r"|neighbou?r'?s?|someone else'?s?|somebody else'?s?|other people'?s?|pretend|bypass|without (asking"
+    r"|confirm\w*))\b",
+    re.I,
+)
+# Telling rather than asking: complaints, gifts, losses.
+ELSEWHERE_TOLD = re.compile(
+    r"没人管|太.{1,3}了|投诉|捐|送给你们|捡到|丢了|吵|臭|脏|态度|没看懂|什么意思|啥意思|好不好吃|好吃|推荐|建议"
+    r"|\b(lost|found|complain\w*|rude|dirty|terrible|donate|recommend|noisy|meaning of)\b",
+    re.I,
+)
