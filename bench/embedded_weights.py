@@ -23,7 +23,7 @@ from integrations.models.embedded import meaning
 from integrations.models.embedded.extract import Scene
 from integrations.models.embedded.rank import WEIGHTS, Catalogue, evidence_of
 from integrations.models.embedded.spans import spans_of
-from integrations.models.embedded.text import normalise
+from integrations.models.embedded.text import normalise, spoken
 from schemas.tool import ToolSpec
 from tests.eval.judge import named
 from tests.eval.run import TODAY, language_of
@@ -68,7 +68,7 @@ def examples() -> Iterator[Example]:
 def _example(
     group: int, catalogue: Catalogue, own: set[str], turn: Mapping[str, Any], weight: float
 ) -> Iterator[Example]:
-    text = normalise(turn["t"]).strip()
+    text = spoken(normalise(turn["t"])).strip()
     found, none = evidence_of(catalogue, text, Scene(spans_of(text, NOW), NOW, {}))
     right = {i for i, tool in enumerate(catalogue.tools) if tool.name in named(turn)}
     for one in (turn, *turn.get("any", ())):

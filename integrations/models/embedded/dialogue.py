@@ -13,6 +13,7 @@ from typing import Any
 
 from integrations.models.embedded import corrections
 from integrations.models.embedded.arguments import fitting
+from integrations.models.embedded.deepen import deepened
 from integrations.models.embedded.extract import Scene, derive, extract, missing
 from integrations.models.embedded.forms import new_values, raw_slot, switches, wanted
 from integrations.models.embedded.history import History, Turn
@@ -21,7 +22,7 @@ from integrations.models.embedded.rank import ALIKE, Catalogue, Ranked, clear, r
 from integrations.models.embedded.schema import Path
 from integrations.models.embedded.spans import spans_of
 from integrations.models.embedded.state import Ask, Call, Form, Reply, Say, State
-from integrations.models.embedded.text import normalise
+from integrations.models.embedded.text import normalise, spoken
 from integrations.models.embedded.values import Found
 from integrations.models.embedded.words import (
     CANCEL,
@@ -66,7 +67,7 @@ class Dialogue:
             if turn.calls and i + 1 < len(self._turns):
                 self._left(turn)
             else:
-                reply = self._step(normalise(turn.text).strip()[:_MOST_CHARACTERS])
+                reply = self._step(spoken(normalise(turn.text)).strip()[:_MOST_CHARACTERS])
             self._happened(turn)
         return reply
 
@@ -154,6 +155,9 @@ class Dialogue:
         top = clear(ranked)
         if top is not None and top.tool is not form.tool and switches(form, top, ranked, found, text):
             return self._switch(form, top, text)
+        if not found:
+            near = deepened(form.tool, scene, form.values, [s.path for s in wanted(form) if s.kind == "enum"])
+            found = {path: Found(value) for path, value in near.items()}
         if not found:
             if THANKS.match(text) and len(text) < 20:
                 return self._aside("thanks")
@@ -267,7 +271,7 @@ class Dialogue:
             calls = []
             for part in parts:
                 top = clear(self._rank(part))
-                whole = self._whole(top) if top is not None else None
+                whole = self._whole(top, part) if top is not None else None
                 if top is None or whole is None:
                     break
                 calls.append((top.tool, whole))
@@ -275,8 +279,9 @@ class Dialogue:
                 return Call(calls)
         return None
 
-    def _whole(self, top: Ranked) -> Mapping[str, Any] | None:
+    def _whole(self, top: Ranked, text: str) -> Mapping[str, Any] | None:
         values = {path: value.value for path, value in top.found.items()}
+        values |= deepened(top.tool, self._scene(text), values)
         derive(top.tool, values)
         return None if missing(top.tool, values) else fitting(top.tool, values)[0]
 
@@ -286,6 +291,8 @@ class Dialogue:
             form.fill(path, value.value)
         if PRONOUN.search(text) or FOLLOW.search(text):
             inherit(form, self.state.last, self.state.called)
+        for path, value in deepened(form.tool, self._scene(text), form.values).items():
+            form.fill(path, value)
         corrections.keep_place(form, spans_of(text, self.now))
         reply = self._go_on(form)
         if isinstance(reply, Ask):

@@ -9,9 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from integrations.models.embedded.labels import is_other
+from integrations.models.embedded.meaning import Words, nearness
 from integrations.models.embedded.numbers import to_int
 from integrations.models.embedded.schema import Slot
 from integrations.models.embedded.text import STOP_EN, canonical, common_runs, is_chinese, stem
+from integrations.models.embedded.words import FILLER_ZH
 
 _ORDINAL = re.compile(
     r"^(?:选|要|就)?(?:第)?([0-9一二三四五六七八九十]{1,2})(?:个|项|种|条|套|间)?[吧。.!！]?$"
@@ -163,3 +165,30 @@ def _single(plain: str, glosses: Mapping[Any, Sequence[str]], common: str) -> di
         if shared:
             hits[value] = 0.4 * len(shared)
     return hits
+
+
+# How near a word must be to a value's, and how much nearer than to any other's.
+_NEAR, _SURE, _NEARER = 0.56, 0.64, 0.1
+
+
+def near(heard: Heard, slot: Slot, words: Words, but: frozenset[str], *, sure: bool = False) -> Any | None:
+    """The value whose words are near in meaning to some word of the text, if one is clearly the nearest. `but` are words
+    that mean something else in it."""
+    said = [w for w in words.split(heard.text) if w not in but and w not in STOP_EN and w not in FILLER_ZH]
+    common = {w for w in words.split(f"{slot.zh} {slot.en}")}
+    scores: list[tuple[float, Any]] = []
+    for value, glosses in slot.glosses.items():
+        own = [w for w in dict.fromkeys(words.split(" ".join(glosses))) if w not in common and w not in STOP_EN]
+        vectors = [words.vector(words.ids[w]) for w in own if w not in FILLER_ZH]
+        best = max(
+            (nearness(words.vector(words.ids[w]), v) for w in said if w not in common for v in vectors), default=0.0
+        )
+        scores.append((best, value))
+    scores.sort(key=lambda pair: -pair[0])
+    if (
+        not scores
+        or scores[0][0] < (_SURE if sure else _NEAR)
+        or (len(scores) > 1 and scores[0][0] - scores[1][0] < _NEARER)
+    ):
+        return None
+    return scores[0][1]

@@ -18,7 +18,7 @@ from integrations.models.embedded.labels import is_other
 from integrations.models.embedded.schema import Path, Slot
 from integrations.models.embedded.spans import Spans
 from integrations.models.embedded.values import Asking, Found, complaint, read
-from integrations.models.embedded.words import ANY
+from integrations.models.embedded.words import ANY, PAST
 
 Values = Mapping[Path, Any]
 
@@ -166,7 +166,7 @@ def _asking(
         scene.spans,
         scene.heard,
         scene.now,
-        past=not tool.write,
+        past=not tool.write and (tool.records or bool(PAST.search(scene.spans.text))),
         asked=asked,
         only=asked and len(scene.asked) == 1,
         accepts=lambda value: tool.accepts(slot, value),
@@ -179,7 +179,12 @@ def _value(tool: Tool, slot: Slot, scene: Scene, asked: bool, together: Values, 
     offered = choices(scene.facts, slot.name) if slot.required else []
     if offered:
         return _offered(slot, scene, asked, offered, together)
-    rivals = sum(1 for s in active(tool, together) if s.kind in ("integer", "number") and s.path in scene.asked)
+    rivals = sum(
+        1
+        for s in active(tool, together)
+        if s.kind in ("integer", "number")
+        and (s.path in scene.asked if scene.asked else s.required and s.path not in together)
+    )
     value = read(slot, _asking(tool, slot, scene, asked, rivals, used))
     if value is None and (asked or slot.kind == "window") and slot.nullable and ANY.search(scene.spans.text):
         return Found(None, 0, 0)

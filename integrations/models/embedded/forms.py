@@ -16,7 +16,21 @@ from integrations.models.embedded.verbs import verbs_of
 from integrations.models.embedded.words import ANY, FAULT, QUESTION, THANKS, YES
 
 _TYPED = frozenset(
-    {"code", "email", "phone", "plate", "date", "datetime", "month", "window", "integer", "number", "enum", "bool"}
+    {
+        "code",
+        "email",
+        "phone",
+        "plate",
+        "date",
+        "datetime",
+        "month",
+        "window",
+        "time",
+        "integer",
+        "number",
+        "enum",
+        "bool",
+    }
 )
 
 

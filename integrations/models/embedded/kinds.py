@@ -15,6 +15,8 @@ Kind = Literal[
     "datetime",
     "month",
     "window",
+    "time",
+    "name",
     "integer",
     "number",
     "code",
@@ -27,6 +29,10 @@ Kind = Literal[
 ]
 _PLATE_EXAMPLE = re.compile(r"^[\u4e00-\u9fa5][A-Z][·・]?[A-Z0-9]{5,6}$")
 PLACE = re.compile(r"位置|地点|地址|方位|哪里|location|address|\bwhere\b|place", re.I)
+_TIME_PATTERN = re.compile(r"^\^?\(?[^-]{2,30}:\(?\[0-5\](\[0-9\]|\\d)")
+_NAME = re.compile(
+    r"姓名|联系人|[人者员客生]的?名字|\b(full name|name of (the )?(person|patient|visitor|doctor|holder))", re.I
+)
 _DATE_WORDS = re.compile(r"日期|\bdate\b|yyyy-MM-dd", re.I)
 _TIME_WORDS = re.compile(r"时间|\btime\b", re.I)
 
@@ -56,6 +62,8 @@ def kind_of(name: str, schema: Mapping[str, Any], about: str) -> Kind:
         return "email"
     if form == "date":
         return "date"
+    if form == "time" or _TIME_PATTERN.search(pattern):
+        return "time"
     if form == "date-time":
         return "datetime"
     return _kind_of_text(name, pattern, schema, label, zh, bool(identifier))
@@ -91,4 +99,8 @@ def _kind_of_text(name: str, pattern: str, schema: Mapping[str, Any], label: str
         return "code"
     if schema.get("format") in ("uri", "uri-reference", "byte", "password"):
         return "opaque"
+    if _NAME.search(first_clause(zh)) or re.search(
+        r"(person|patient|visitor|doctor|contact|holder|recipient)_?name$", name, re.I
+    ):
+        return "name"
     return "place" if PLACE.search(first_clause(zh)) else "text"

@@ -13,19 +13,11 @@ from dataclasses import dataclass
 from integrations.models.embedded.catalogue import Tool
 from integrations.models.embedded.meaning import Vector, Words, nearness
 from integrations.models.embedded.text import STOP_EN, words_of_name
+from integrations.models.embedded.words import FILLER_ZH
 
 # Below this two words have nothing to do with each other.
 _LEAST = 0.38
 _KEPT = 4096
-_FILLER_ZH = (
-    "我 的 了 吗 呢 啊 吧 一下 帮 帮我 请 你 你们 我们 是 在 有 要 想 给 就 都 也 这 那 个 一 "
-    "把 被 和 跟 不 没 没有 什么 怎么 多少 几 哪 哪些 一个 这个 那个 能 可以 能不能 到 去 来 说 看 "
-    "看看 再 还 还有 嘛 呀 哦 里 上 下 二 三 四 五 六 七 八 九 十 点 号 今天 明天 后天 昨天 本 "
-    "月 日 周 年 从 对 为 与 或 及 等 其 按 某 将 以 他 她 它 们 啥 咋 呗 伐 咩 得 地 着 过 "
-    "用 会 又 好 行 先 话 麻烦 星期 礼拜 上午 下午 晚上 早上 中午 时候 现在 人 家 我家 自己 可 不能 "
-    "位 条 张 份 次 件 单 只 所 其他 如 例如 格式 "
-)
-_STOP_ZH = frozenset(_FILLER_ZH.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +60,7 @@ class Lexicon:
 
     def content(self, text: str) -> list[str]:
         """The known words of a text that say something."""
-        return [w for w in self._words.split(text) if w not in _STOP_ZH and w not in STOP_EN]
+        return [w for w in self._words.split(text) if w not in FILLER_ZH and w not in STOP_EN]
 
     def meant(self, text: str) -> list[Meant]:
         """What the text has of each tool, in their order."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 
-from integrations.models.embedded import enums
+from integrations.models.embedded import amounts, enums
 from integrations.models.embedded.dates import When
-from integrations.models.embedded.numbers import LABELS, Number
+from integrations.models.embedded.names import person
 from integrations.models.embedded.schema import Slot
 from integrations.models.embedded.spans import Span, Spans
 from integrations.models.embedded.text import HAN
@@ -57,6 +57,11 @@ def read(slot: Slot, asking: Asking) -> Found | None:
 
 
 def _enum(slot: Slot, asking: Asking) -> Found | None:
+    if slot.values and all(isinstance(v, int | float) and not isinstance(v, bool) for v in slot.values):
+        chosen = amounts.fitting(slot, asking.spans.numbers, ())
+        if not chosen and asking.only:
+            chosen = [n for n in asking.spans.numbers if not n.unit]
+        return next((Found(int(n.value), n.start, n.end) for n in chosen if asking.accepts(int(n.value))), None)
     if slot.variant and not asking.asked:
         value = enums.best(asking.heard, slot)
     else:
@@ -130,26 +135,29 @@ def _shape(word: str) -> str:
 
 
 def _number(slot: Slot, asking: Asking) -> Found | None:
-    text = f"{slot.zh} {slot.en} {slot.name} {slot.about}"
-    families = [family for family, label in LABELS.items() if label.search(text)]
-    shared = bool(ALL.search(asking.spans.text))  # "五星都给" may fill several
-    free = [n for n in asking.spans.numbers if shared or n.start not in asking.used]
-    fitting = [n for n in free if n.unit and n.unit in families]
-    if not fitting and "month" in families:
-        fitting = [Number(n.start, n.end, n.value * 12, "month") for n in free if n.unit == "year"]
-    if not fitting and (asking.only or (asking.asked and len(asking.spans.numbers) >= asking.rivals)):
-        fitting = [n for n in free if not n.unit] or free
-    if not fitting and "star" in families and not asking.asked:
-        fitting = [n for n in free if not n.unit and re.search(r"[给打评]|rate|score", asking.spans.text[: n.start])]
-    for number in fitting:
+    spans, text = asking.spans, asking.spans.text
+    shared = bool(ALL.search(text))  # "五星都给" may fill several
+    free = [n for n in spans.numbers if shared or n.start not in asking.used]
+    chosen = amounts.fitting(slot, free, spans.clocks)
+    if not chosen and (asking.only or (asking.asked and len(spans.numbers) >= asking.rivals)):
+        chosen = [n for n in free if not n.unit] or free
+    if not chosen and not asking.asked and "star" in amounts.families(slot):
+        chosen = [n for n in free if not n.unit and re.search(r"[给打评]|rate|score", text[: n.start])]
+    if not chosen:
+        chosen = amounts.counted(slot, free, text)
+    if not chosen and (one := amounts.alone(slot, text)) is not None:
+        chosen = [one]
+    if not chosen and asking.rivals == 1 and slot.required:  # the one number for the one number that is needed
+        plain = [n for n in free if not n.unit]
+        chosen = plain if len(plain) == 1 else []
+    for number in chosen:
         value = number.value
         if number.unit == "money" and re.search(r"（分）|\(分\)|\bfen\b|\bcents\b|以分", slot.about):
             value *= 100
-        plain: int | float | None = (
-            int(value) if value == value.to_integral_value() else None if slot.kind == "integer" else float(value)
-        )
-        if plain is not None and asking.accepts(plain):
-            return Found(plain, number.start, number.end)
+        whole = value == value.to_integral_value()
+        read: int | float | None = int(value) if whole else None if slot.kind == "integer" else float(value)
+        if read is not None and asking.accepts(read):
+            return Found(read, number.start, number.end)
     return None
 
 
@@ -215,6 +223,28 @@ def _written(day: date, slot: Slot) -> str:
     if slot.schema.get("format") != "date" and re.search(r"yyyy-MM-dd HH:mm:ss", slot.about):
         return day.strftime("%Y-%m-%d") + (" 23:59:59" if slot.role == "to" else " 00:00:00")
     return day.isoformat()
+
+
+def _time(slot: Slot, asking: Asking) -> Found | None:
+    moments = [c for c in asking.spans.clocks if c.spelt]
+    if not moments:
+        return next(
+            (Found("12:00", c.start, c.end) for c in asking.spans.clocks if _NOON.match(asking.spans.text, c.start)),
+            None,
+        )
+    last = slot.role == "to" and (moments[0].to is not None or len(moments) > 1)
+    chosen = moments[-1] if last else moments[0]
+    at = chosen.to if last and chosen.to is not None else chosen.at
+    seconds = str(slot.schema.get("pattern", "")).count(":") == 2 or slot.schema.get("format") == "time"
+    return Found(at.strftime("%H:%M:%S" if seconds else "%H:%M"), chosen.start, chosen.end)
+
+
+def _name(slot: Slot, asking: Asking) -> Found | None:
+    found = person(asking.spans.text, alone=asking.only or (asking.asked and len(asking.spans.text) <= 8))
+    return Found(*found) if found else None
+
+
+_NOON = re.compile(r"正午|中午|\bnoon\b|\bmidday\b", re.I)
 
 
 def _window(slot: Slot, asking: Asking) -> Found | None:
@@ -291,6 +321,6 @@ def _bare(clause: str, summary: str) -> str:
 
 _READERS: dict[str, Callable[[Slot, Asking], Found | None]] = {
     "enum": _enum, "bool": _bool, "email": _email, "phone": _phone, "plate": _plate, "code": _code, "number": _number,
-    "integer": _number, "date": _day, "datetime": _moment, "month": _month, "window": _window, "place": _place,
+    "integer": _number, "date": _day, "datetime": _moment, "month": _month, "time": _time, "name": _name, "window": _window, "place": _place,
     "text": _text,
 }  # fmt: skip

@@ -187,3 +187,23 @@ ELSEWHERE_TOLD = re.compile(
     r"|\b(lost|found|complain\w*|rude|dirty|terrible|donate|recommend|noisy|meaning of)\b",
     re.I,
 )
+# A sentence about what is over.
+PAST = re.compile(
+    r"[\u4e00-\u9fff]过(?!期|来|去)|了(?!$|解)|上(个|周|次|礼拜|星期|回|月)|昨|前天|前几天|以前|之前|最近|去年|早先"
+    r"|\b(last|was|were|did|ago|yesterday|past|previous|since|earlier|have been|had)\b",
+    re.I,
+)
+# Chinese words that say nothing of what is meant.
+_WORDS_ZH = (
+    "我 的 了 吗 呢 啊 吧 一下 帮 帮我 请 你 你们 我们 是 在 有 要 想 给 就 都 也 这 那 个 一 "
+    "把 被 和 跟 不 没 没有 什么 怎么 多少 几 哪 哪些 一个 这个 那个 能 可以 能不能 到 去 来 说 看 "
+    "看看 再 还 还有 嘛 呀 哦 里 上 下 二 三 四 五 六 七 八 九 十 点 号 今天 明天 后天 昨天 本 "
+    "月 日 周 年 从 对 为 与 或 及 等 其 按 某 将 以 他 她 它 们 啥 咋 呗 伐 咩 得 地 着 过 "
+    "用 会 又 好 行 先 话 麻烦 星期 礼拜 上午 下午 晚上 早上 中午 时候 现在 人 家 我家 自己 可 不能 "
+    "位 条 张 份 次 件 单 只 所 其他 如 例如 格式 "
+)
+FILLER_ZH = frozenset(_WORDS_ZH.split())
+# Why, or what for.
+REASON = re.compile(
+    r"(?:因为|原因是|理由是|用来|用于|because|since|it is for|it'?s for|as we)\s*([^，,。.;；]{2,80})", re.I
+)

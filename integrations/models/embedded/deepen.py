@@ -1,0 +1,74 @@
+"""What a sentence says to the one tool that it means, beyond what is read for every tool: values by meaning, texts by rest.
+
+Called by `dialogue.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from integrations.models.embedded import enums, meaning
+from integrations.models.embedded.catalogue import Tool
+from integrations.models.embedded.extract import Scene, active, derived
+from integrations.models.embedded.residue import quoted, residue
+from integrations.models.embedded.schema import Path, Slot
+from integrations.models.embedded.text import common_runs, is_chinese
+from integrations.models.embedded.words import REASON
+
+_SEARCH = re.compile(r"关键词|关键字|搜索|keyword|search", re.I)
+_REASON = re.compile(r"理由|原因|用途|目的|reason|purpose", re.I)
+
+
+def deepened(
+    tool: Tool, scene: Scene, values: Mapping[Path, Any], only: Collection[Path] | None = None
+) -> dict[Path, Any]:
+    """The values that are added to the known ones; `only` these slots where it is given."""
+    added: dict[Path, Any] = {}
+    words = meaning.words()
+    slots = [s for s in active(tool, values) if s.path not in values and (only is None or s.path in only)]
+    if words is not None:
+        for slot in (s for s in slots if s.kind == "enum" and not s.variant and not derived(tool, s)):
+            value = enums.near(scene.heard, slot, words, _others(tool, slot, words), sure=not slot.required)
+            if value is not None and tool.accepts(slot, value):
+                added[slot.path] = value
+    if tool.reports:
+        return added
+    texts = [s for s in slots if s.kind == "text" and not s.many]
+    for slot in texts:
+        match = (
+            REASON.search(scene.spans.text) if not slot.required and _REASON.search(f"{slot.zh} {slot.en}") else None
+        )
+        if match and tool.accepts(slot, match[1].strip()):
+            added[slot.path] = match[1].strip()
+    wanted = next((s for s in texts if s.required or _SEARCH.search(f"{s.zh} {s.en}")), None)
+    if wanted is not None and wanted.path not in added:
+        rest = residue(tool, scene.spans, _taken(tool, scene.spans.text, {**values, **added}))
+        if rest is not None and (wanted.required or quoted(scene.spans.text)) and tool.accepts(wanted, rest):
+            added[wanted.path] = rest
+    return added
+
+
+def _others(tool: Tool, slot: Slot, words: meaning.Words) -> frozenset[str]:
+    """The words of all of the tool but one slot: a sentence has them for something else."""
+    texts = [tool.zh, tool.en, tool.spec.description]
+    for other in tool.slots:
+        if other is not slot:
+            texts += [other.zh, other.en, *(w for glosses in other.glosses.values() for w in glosses)]
+    return frozenset(words.split(" ".join(texts)))
+
+
+def _taken(tool: Tool, text: str, values: Mapping[Path, Any]) -> list[str]:
+    """The words of the text from which the known values were read, as far as they can be told."""
+    slots: dict[Path, Slot] = {slot.path: slot for slot in tool.slots}
+    words: list[str] = []
+    for path, value in values.items():
+        if isinstance(value, str) and value in text:
+            words.append(value)
+        for gloss in slots[path].glosses.get(value, ()) if slots[path].kind == "enum" else ():
+            if is_chinese(gloss):
+                words += common_runs(text, gloss)
+            else:
+                words += [w for w in re.findall(r"[A-Za-z]{3,}", gloss) if re.search(rf"\b{w}\b", text, re.I)]
+    return words
