@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import jsonschema_rs
 
 from integrations.models.embedded.schema import Path, Slot, slots_of
-from integrations.models.embedded.text import canonical, halves, is_chinese, terms, words_of_name
+from integrations.models.embedded.text import canonical, halves, is_chinese, stem, terms, words_of_name
 from integrations.models.embedded.words import REPORT, VERBS
 from schemas.tool import ToolSpec
 
@@ -25,7 +25,8 @@ WRITING = frozenset({"create", "pay", "cancel", "change", "rate", "extend"})
 @dataclass(frozen=True, slots=True)
 class Tool:
     """One tool. `verbs` are the classes of its own summary, `write` whether it changes anything, as far as can
-    be told. `own_verb` are the terms of its verb where that is of no class (archive, 归档).
+    be told. `own_verb` are the terms of its verb where that is of no class (archive, 归档), `titled` the stems of its
+    English title.
     """
 
     spec: ToolSpec
@@ -36,6 +37,7 @@ class Tool:
     check: Any
     verbs: frozenset[str]
     own_verb: frozenset[str]
+    titled: frozenset[str]
     write: bool
     reports: bool
     records: bool
@@ -96,6 +98,7 @@ def compile_tool(spec: ToolSpec) -> Tool:
         check=_validator(spec.parameters),
         verbs=verbs,
         own_verb=_own_verb(zh, en, spec),
+        titled=frozenset(stem(w) for w in re.findall(r"[a-z]+", en.lower())),
         write=spec.effect == "write" or bool(verbs & WRITING),
         reports=bool(REPORT.search(f"{body} {' '.join(e for e, _ in examples)}")),
         records="lookup" in verbs and bool(RECORDS.search(summary)),

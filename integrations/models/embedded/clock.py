@@ -15,12 +15,16 @@ from integrations.models.embedded.numbers import to_int
 # The part of a day, from hour to hour, as an office keeps its hours.
 _PARTS: tuple[tuple[str, int, int], ...] = (
     (r"凌晨", 0, 6),
-    (r"一?大?早上|清早|今早|明早|清晨|一早|早晨|听朝|朝早", 8, 10),
+    (r"一?大?早上|清早|今早|明早|清晨|一早|早晨|听朝|朝早|早饭|早餐|早点|\bbreakfast\b", 8, 10),
     (r"上午|早间|上半天|前半天|\bmornings?\b", 9, 12),
-    (r"中午|午间|晌午|正午|晏昼|\bnoon\b|\bmidday\b", 12, 14),
+    (r"中午|午间|晌午|正午|晏昼|中饭|午饭|午餐|食晏|\blunch(?:time)?\b|\bnoon\b|\bmidday\b", 12, 14),
     (r"下午|午后|下半天|后半天|下昼|\bafternoons?\b", 14, 18),
     (r"傍晚", 17, 19),
-    (r"晚上|晚间|今晚|明晚|夜里|[一二三四五六日天]晚|后晚|夜晚|晚黑|\bevenings?\b|\btonight\b|\bnight\b", 18, 21),
+    (
+        r"晚上|晚间|今晚|明晚|夜里|[一二三四五六日天]晚|后晚|夜晚|晚黑|晚饭|晚餐|夜饭|\bdinner(?:time)?\b|\bsupper\b|\bevenings?\b|\btonight\b|\bnight\b",
+        18,
+        21,
+    ),
     (r"全天|整天|白天|\ball day\b|\bany time of (the )?day\b", 9, 18),
 )
 _PART = re.compile("|".join(f"(?P<p{i}>{pattern})" for i, (pattern, _, _) in enumerate(_PARTS)), re.I)
@@ -175,3 +179,19 @@ def window(text: str, now: datetime) -> Window | None:
         has_day=day is not None,
         has_time=clock is not None,
     )
+
+
+# How an enum calls the part of a day, and from which hour to which it is.
+_CALLED: tuple[tuple[re.Pattern[str], int, int], ...] = (
+    (re.compile(r"早|上午|\b(morning|breakfast)\b", re.I), 5, 12),
+    (re.compile(r"中午|午[餐饭]|中[餐饭]|\b(noon|midday|lunch)\b", re.I), 11, 14),
+    (re.compile(r"下午|\bafternoon\b", re.I), 12, 18),
+    (re.compile(r"晚|夜|\b(evening|night|dinner|supper)\b", re.I), 17, 24),
+)
+
+
+def part_of_day(words: str, clock: Clock) -> bool:
+    """Whether words for a part of a day (evening, 晚餐) are about a time; a stretch is taken by its middle."""
+    end = clock.to.hour if clock.to is not None and not clock.spelt else clock.at.hour
+    hour = (clock.at.hour + end) / 2
+    return any(pattern.search(words) and low <= hour < high for pattern, low, high in _CALLED)

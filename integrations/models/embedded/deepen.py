@@ -29,8 +29,9 @@ def deepened(
     words = meaning.words()
     slots = [s for s in active(tool, values) if s.path not in values and (only is None or s.path in only)]
     if words is not None:
+        unread = _unread(scene)
         for slot in (s for s in slots if s.kind == "enum" and not s.variant and not derived(tool, s)):
-            value = enums.near(scene.heard, slot, words, _others(tool, slot, words), sure=not slot.required)
+            value = enums.near(enums.hear(unread), slot, words, _others(tool, slot, words), sure=not slot.required)
             if value is not None and tool.accepts(slot, value):
                 added[slot.path] = value
     if tool.reports:
@@ -48,6 +49,14 @@ def deepened(
         if rest is not None and (wanted.required or quoted(scene.spans.text)) and tool.accepts(wanted, rest):
             added[wanted.path] = rest
     return added
+
+
+def _unread(scene: Scene) -> str:
+    """The sentence without what is typed: a day is near a morning, but is none."""
+    text = scene.spans.text
+    for span in (*scene.spans.days, *scene.spans.clocks, *scene.spans.codes, *scene.spans.numbers):
+        text = text[: span.start] + " " * (span.end - span.start) + text[span.end :]
+    return text
 
 
 def _others(tool: Tool, slot: Slot, words: meaning.Words) -> frozenset[str]:

@@ -55,7 +55,9 @@ def _word(word: str) -> Heard:
     return hear(word)
 
 
-def meant(heard: Heard, slot: Slot, *, loosely: bool = False) -> list[tuple[Any, float]]:
+def meant(
+    heard: Heard, slot: Slot, *, loosely: bool = False, titled: frozenset[str] = frozenset()
+) -> list[tuple[Any, float]]:
     """The values that the text may mean, best first, with a score (2 is a word of two characters said in full).
 
     `loosely` (the slot was asked for) lets single characters and "the second one" count.
@@ -63,7 +65,7 @@ def meant(heard: Heard, slot: Slot, *, loosely: bool = False) -> list[tuple[Any,
     plain, text = heard.plain, heard.text
     scores: dict[Any, float] = {}
     common = _word(slot.zh).plain  # what the label says of all of them tells none apart
-    shared = _shared(slot)
+    shared = _shared(slot) | titled
     for value, words in slot.glosses.items():
         if value is None:
             continue
@@ -86,9 +88,9 @@ def _shared(slot: Slot) -> frozenset[str]:
     return frozenset.intersection(*each) if len(each) > 1 else frozenset()
 
 
-def best(heard: Heard, slot: Slot, *, loosely: bool = False) -> Any | None:
+def best(heard: Heard, slot: Slot, *, loosely: bool = False, titled: frozenset[str] = frozenset()) -> Any | None:
     """The one value that the text means; None if two are as good."""
-    found = meant(heard, slot, loosely=loosely)
+    found = meant(heard, slot, loosely=loosely, titled=titled)
     if not found or (len(found) > 1 and found[1][1] >= found[0][1] and not loosely):
         return None
     return found[0][0] if len(found) == 1 or found[0][1] > found[1][1] or _is_kind(slot) else None
@@ -168,7 +170,7 @@ def _single(plain: str, glosses: Mapping[Any, Sequence[str]], common: str) -> di
 
 
 # How near a word must be to a value's, and how much nearer than to any other's.
-_NEAR, _SURE, _NEARER = 0.56, 0.64, 0.1
+_NEAR, _SURE, _NEARER = 0.58, 0.66, 0.1
 
 
 def near(heard: Heard, slot: Slot, words: Words, but: frozenset[str], *, sure: bool = False) -> Any | None:

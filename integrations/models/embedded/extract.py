@@ -171,6 +171,7 @@ def _asking(
         only=asked and len(scene.asked) == 1,
         accepts=lambda value: tool.accepts(slot, value),
         rivals=rivals,
+        titled=tool.titled,
         used=used,
     )
 

@@ -29,7 +29,7 @@ Kind = Literal[
 ]
 _PLATE_EXAMPLE = re.compile(r"^[\u4e00-\u9fa5][A-Z][·・]?[A-Z0-9]{5,6}$")
 PLACE = re.compile(r"位置|地点|地址|方位|哪里|location|address|\bwhere\b|place", re.I)
-_TIME_PATTERN = re.compile(r"^\^?\(?[^-]{2,30}:\(?\[0-5\](\[0-9\]|\\d)")
+_TIME_PATTERN = re.compile(r":\(?\[0-5\]")
 _NAME = re.compile(
     r"姓名|联系人|[人者员客生]的?名字|\b(full name|name of (the )?(person|patient|visitor|doctor|holder))", re.I
 )

@@ -111,6 +111,7 @@ def to_int(text: str) -> int | None:
     return _ENGLISH.get(text, read_chinese(text))
 
 
+_MORE = re.compile(r"\s+(?:more|whole|full|extra|other)(?=\s)|\s*(?:整|多)?(?=个?(?:礼拜|星期|月|小时))", re.I)
 _HALVES = {"年": (Decimal(6), "month"), "月": (Decimal(15), "day"), "天": (Decimal("0.5"), "day")}
 
 
@@ -136,8 +137,10 @@ def numbers(text: str) -> list[Number]:
         half = re.match(r"\s*个?半(?=个?(小时|钟头|钟|月|年|天))", text[end:])
         if half and text[end : end + 1] != "半":
             value, end = value + Decimal("0.5"), end + half.end()
+        more = _MORE.match(text, end)
+        between = more.end() if more else end
         for family, pattern in UNITS.items():
-            behind = pattern.match(text, end)
+            behind = pattern.match(text, between)
             if behind:
                 unit, end = family, behind.end()
                 break

@@ -11,6 +11,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from integrations.models.embedded import amounts, enums
+from integrations.models.embedded.clock import part_of_day
 from integrations.models.embedded.dates import When
 from integrations.models.embedded.names import person
 from integrations.models.embedded.schema import Slot
@@ -33,7 +34,8 @@ class Found:
 class Asking:
     """How a slot is asked of a sentence. `asked`: the resident was just asked for it; `only`: for it alone.
 
-    `rivals` are the number slots that were asked for together, `used` the starts of numbers that filled another slot.
+    `rivals` are the number slots that were asked for together, `used` the starts of numbers that filled another slot,
+    `titled` the English stems of the tool's own title, which tell no value apart.
     """
 
     spans: Spans
@@ -44,6 +46,7 @@ class Asking:
     only: bool = False
     accepts: Callable[[Any], bool] = field(default=lambda _value: True)
     rivals: int = 0
+    titled: frozenset[str] = frozenset()
     used: frozenset[int] = frozenset()
 
 
@@ -58,7 +61,7 @@ def read(slot: Slot, asking: Asking) -> Found | None:
 
 def _enum(slot: Slot, asking: Asking) -> Found | None:
     if slot.values and all(isinstance(v, int | float) and not isinstance(v, bool) for v in slot.values):
-        chosen = amounts.fitting(slot, asking.spans.numbers, ())
+        chosen = amounts.fitting(slot, asking.spans.numbers, asking.spans.clocks)
         if not chosen and asking.only:
             chosen = [n for n in asking.spans.numbers if not n.unit]
         return next((Found(int(n.value), n.start, n.end) for n in chosen if asking.accepts(int(n.value))), None)
@@ -66,8 +69,18 @@ def _enum(slot: Slot, asking: Asking) -> Found | None:
         value = enums.best(asking.heard, slot)
     else:
         loosely = asking.only or (asking.asked and len(asking.spans.text) <= 12)
-        value = enums.best(asking.heard, slot, loosely=loosely)
+        value = enums.best(asking.heard, slot, loosely=loosely, titled=asking.titled)
+        value = _part_of_day(slot, asking) if value is None else value
     return None if value is None else Found(value, 0, 0)
+
+
+def _part_of_day(slot: Slot, asking: Asking) -> Any | None:
+    """晚上八点 for morning, afternoon or evening: the one value that the time is in."""
+    for clock in asking.spans.clocks:
+        fits = [value for value, words in slot.glosses.items() if part_of_day(" ".join(words), clock)]
+        if len(fits) == 1:
+            return fits[0]
+    return None
 
 
 def _bool(slot: Slot, asking: Asking) -> Found | None:
@@ -117,7 +130,16 @@ def _code(slot: Slot, asking: Asking) -> Found | None:
                     return Found(int(word), span.start, span.end)
             elif (pattern or asking.only or _looks(word, slot)) and asking.accepts(word):
                 return Found(word, span.start, span.end)
+    if pattern and not whole:
+        for match in _APART.finditer(asking.spans.text):
+            for joint in ("", "-"):
+                if asking.accepts(joined := joint.join(match.groups()).upper()):
+                    return Found(joined, match.start(), match.end())
     return None
+
+
+# An id whose letters and digits are written apart: gc 410, GC410 for GC-410.
+_APART = re.compile(r"(?<![A-Za-z\d])([A-Za-z]{1,4})[\s\-#:]{0,2}(\d{2,})(?![A-Za-z\d])")
 
 
 def _looks(word: str, slot: Slot) -> bool:
@@ -256,7 +278,17 @@ def _window(slot: Slot, asking: Asking) -> Found | None:
     return Found(dict(value), window.start, window.end)
 
 
+_ADDRESS = re.compile(
+    r"(?:地址|住址)(?:就?是|为|在|[:：])?\s*([^，,。;；\s]{3,60})|\b(?:address is|address:|at)\s+(\d+[^,.;]{4,60}(?:St|Street|Rd|Road"
+    r"|Ave|Avenue|Lane)\b[^,.;]{0,30})|\b(\d+[/\w]* [A-Z][a-z]+ (?:St|Street|Rd|Road|Ave|Avenue|Lane)\b(?:, [A-Z][a-z]+)?)"
+)
+
+
 def _place(slot: Slot, asking: Asking) -> Found | None:
+    said = _ADDRESS.search(asking.spans.text) if re.search(r"地址|address", f"{slot.zh} {slot.en}", re.I) else None
+    if said:
+        group = said.lastindex or 0
+        return Found(said[group], said.start(group), said.end(group))
     places = asking.spans.places
     if not places:
         return None

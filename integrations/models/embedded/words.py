@@ -20,9 +20,9 @@ VERBS: dict[str, re.Pattern[str]] = {
     ),
     "create": re.compile(
         r"申请|登记|注册|绑定|添加|加[进上到]|增加|新增|提交|上报|预约|约|预定|预订|订|定[个一]|办|开通"
-        r"|开[张具票发]|开个|开一|留[个一]|安排|报(?!告|.单|.[进列记处])|建立|发起|创建|补充|上传"
+        r"|开[张具票发]|开个|开一|留[个一]|安排|报(?!告|.单|.[进列记处])|借(?!阅)|租|留[起两三四]|挂[个号失]|打疫苗|寄|存一|来[一两三四五六七八九十\d]|建立|发起|创建|补充|上传"
         r"|\b(register|add|bind|book|reserve|apply|request|submit|create|order|hold|arrange|open|report"
-        r"|upload|need|want|i'd like|make|schedule|issue"
+        r"|upload|need|want|i'd like|make|schedule|issue|borrow|rent|hire|enrol|join|send|sort|apply|put"
         r"|sign up)\b",
         re.I,
     ),
@@ -30,13 +30,14 @@ VERBS: dict[str, re.Pattern[str]] = {
         r"(?<!提)(?<!成)交(?!通|给|流|互)|缴|付|充值|结清|结账|买单|\b(pay|settle|top up|recharge)\b", re.I
     ),
     "cancel": re.compile(
-        r"取消|撤销|撤回|撤了|删|退[掉订款]|解绑|解除|作废|注销|不用.{0,3}了|不要了|不需要|\b(cancel"
-        r"|withdraw|delete|remove|unbind|revoke|call off|undo)\b",
+        r"取消|撤销|撤回|撤了|删|退[掉订款了]|去不了|不去了|不来了|唔要|来不了|算了吧|解绑|解除|作废|注销|不用.{0,3}了|不要了|不需要|\b(cancel"
+        r"|withdraw|delete|remove|unbind|revoke|call (it |that |this )?off|undo|scrap|bin|drop"
+        r"|(no longer|don'?t|do not|won'?t|not) (need|want)(ing)?|can'?t make|won'?t make|not coming|calling off)\b",
         re.I,
     ),
     "change": re.compile(
-        r"修改|更改|改[成到为期约签个下一]|变更|调整|换[成到个]|推迟|延后|提前到|\b(change|reschedule"
-        r"|update|modify|move|postpone|edit|shift)\b",
+        r"修改|更改|改[成到为期约签个下一]|变更|调整|换[成到个]|推迟|延后|提前到|挪到|挪|移到|推到|改时间|\b(change|reschedule"
+        r"|update|modify|move|postpone|edit|shift|push|bring forward)\b",
         re.I,
     ),
     "rate": re.compile(
@@ -44,7 +45,7 @@ VERBS: dict[str, re.Pattern[str]] = {
         r"|\d\s*[星分]|\b(rate|rating|review|stars?|feedback|score)\b",
         re.I,
     ),
-    "extend": re.compile(r"续|延长|延期|\b(renew|renewal|extend|prolong)\b", re.I),
+    "extend": re.compile(r"续|延长|延期|宽限|多.{0,4}几天|再给我|\b(renew\w*|extend\w*|extension|prolong)\b", re.I),
 }
 
 # A sentence that says that something does not work.
