@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from integrations.models.embedded import corrections
 from integrations.models.embedded.arguments import fitting
@@ -20,14 +19,17 @@ from integrations.models.embedded.history import History, Turn
 from integrations.models.embedded.memory import flat, inherit
 from integrations.models.embedded.rank import ALIKE, Catalogue, Ranked, clear, rank
 from integrations.models.embedded.schema import Path
+from integrations.models.embedded.several import each_id, requests
 from integrations.models.embedded.spans import spans_of
 from integrations.models.embedded.state import Ask, Call, Form, Reply, Say, State
 from integrations.models.embedded.text import normalise, spoken
 from integrations.models.embedded.values import Found
 from integrations.models.embedded.words import (
+    AMENDS,
     CANCEL,
-    CONJUNCTION,
     CORRECTION,
+    DROPS,
+    DROPS_LAST,
     FAULT,
     FOLLOW,
     GREETING,
@@ -44,6 +46,8 @@ from integrations.models.embedded.words import (
 REPLAYED = 12
 _MOST_CHARACTERS = 600
 _MOST_INTERRUPTIONS = 3
+# A follow-up that is no longer than this names no other tool.
+_SHORT = 10
 # The score from which a tool is worth naming where none is meant for sure.
 _NEAR = -1.5
 
@@ -56,6 +60,7 @@ class Dialogue:
         self.now: datetime = history.now
         self.facts = history.facts
         self.state = State()
+        self._amended = ""
         self._ranked: dict[str, list[Ranked]] = {}
         self._turns = list(history.turns)[-REPLAYED:]
         self._places = catalogue.places({called.name for turn in history.turns for called in turn.calls})
@@ -121,6 +126,10 @@ class Dialogue:
             return self._aside("help")
         if WHO.search(rest):
             return self._aside("who")
+        amends = AMENDS.search(rest)
+        self._amended = ""
+        if amends and amends.start() > 1:
+            rest, self._amended = rest[: amends.start()].strip(" ,，"), rest[amends.end() :].strip()
         if self.state.form is not None:
             return self._in_form(self.state.form, rest)
         return self._afresh(rest)
@@ -145,6 +154,14 @@ class Dialogue:
     def _in_form(self, form: Form, text: str) -> Reply:
         if CORRECTION.match(text) and corrections.correct(form, self._scene, text):
             return self._go_on(form)
+        dropped = DROPS.match(text) or DROPS_LAST.search(text)
+        if dropped:
+            rest = text[dropped.end() :].strip(" ,，。.")
+            top = clear(self._rank(rest)) if rest else None
+            if top is None:
+                return self._refused()
+            self._finish()
+            return self._begin(top, rest)
         if self.catalogue.elsewhere(text) and QUESTION.search(text) and not FAULT.search(text):
             return Say("off_topic", (), self._asking(form))  # 今天天气怎么样 has a date, and means none
         scene = self._scene(text, form.asked)
@@ -182,6 +199,11 @@ class Dialogue:
 
     def _go_on(self, form: Form) -> Reply:
         """Ask for what is still missing, or call."""
+        if self._amended:
+            said, self._amended = self._amended, ""
+            corrections.correct(form, self._scene, said)
+            for path, value in deepened(form.tool, self._scene(said), form.values).items():
+                form.fill(path, value)
         derive(form.tool, form.values)
         if missing(form.tool, form.values):
             return self._asking(form)
@@ -213,15 +235,21 @@ class Dialogue:
             reply = self._about_last(last, text)
             if reply is not None:
                 return reply
-        several = self._several(text)
+        several = requests(text, self._rank, self._scene)
         if several is not None:
-            return several
+            return Call(several)
         ranked = self._rank(text)
         top = clear(ranked)
+        follows = FOLLOW.search(text)
         if (
             last is not None
-            and (top is None or top.tool is last.tool or not (top.found or top.likeness >= ALIKE))
-            and (FOLLOW.search(text) or (len(text) <= 6 and (top is None or not QUESTION.search(text))))
+            and (
+                top is None
+                or top.tool is last.tool
+                or not (top.found or top.likeness >= ALIKE)
+                or (bool(follows) and len(text) <= _SHORT)
+            )
+            and (follows or (len(text) <= 6 and (top is None or not QUESTION.search(text))))
         ):
             followed = self._follow(last, text)
             if followed is not None:
@@ -262,29 +290,6 @@ class Dialogue:
             return None
         return self._go_on(Form(last.tool, {**last.values, **found}))
 
-    def _several(self, text: str) -> Reply | None:
-        """Two requests in one sentence, where each half alone is a whole one."""
-        for cut in CONJUNCTION.finditer(text):
-            parts = [text[: cut.start()].strip(), text[cut.end() :].strip(" ：:，,")]
-            if not all(parts):
-                continue
-            calls = []
-            for part in parts:
-                top = clear(self._rank(part))
-                whole = self._whole(top, part) if top is not None else None
-                if top is None or whole is None:
-                    break
-                calls.append((top.tool, whole))
-            if len(calls) == 2 and (calls[0][0] is not calls[1][0] or calls[0][1] != calls[1][1]):
-                return Call(calls)
-        return None
-
-    def _whole(self, top: Ranked, text: str) -> Mapping[str, Any] | None:
-        values = {path: value.value for path, value in top.found.items()}
-        values |= deepened(top.tool, self._scene(text), values)
-        derive(top.tool, values)
-        return None if missing(top.tool, values) else fitting(top.tool, values)[0]
-
     def _begin(self, top: Ranked, text: str) -> Reply:
         form = Form(top.tool, {})
         for path, value in top.found.items():
@@ -294,7 +299,8 @@ class Dialogue:
         for path, value in deepened(form.tool, self._scene(text), form.values).items():
             form.fill(path, value)
         corrections.keep_place(form, spans_of(text, self.now))
-        reply = self._go_on(form)
+        several = None if self._amended else each_id(form.tool, form.values, self._scene(text))
+        reply = Call(several) if several is not None else self._go_on(form)
         if isinstance(reply, Ask):
             self.state.form = form
         return reply

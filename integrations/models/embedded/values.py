@@ -262,7 +262,10 @@ def _time(slot: Slot, asking: Asking) -> Found | None:
 
 
 def _name(slot: Slot, asking: Asking) -> Found | None:
-    found = person(asking.spans.text, alone=asking.only or (asking.asked and len(asking.spans.text) <= 8))
+    text, spans = asking.spans.text, asking.spans
+    for span in (*spans.days, *spans.clocks, *spans.plates, *spans.phones):  # 周天 is a Sunday, 金陵路 no one
+        text = text[: span.start] + " " * (span.end - span.start) + text[span.end :]
+    found = person(text, alone=asking.only or (asking.asked and len(asking.spans.text) <= 8))
     return Found(*found) if found else None
 
 

@@ -94,13 +94,14 @@ YES = re.compile(
     re.I,
 )
 CORRECTION = re.compile(
-    r"^(不对|不是|错了|说错了|弄错了|等等|等一下|更正|应该是|改成|改为|改到|改一下|换成|no[,，]|not "
-    r"|actually|sorry|wrong|i meant?|correction|make (it|that)"
+    r"^((?:哎|啊|哦|噢|嗯|唉)?[,，\s]*(?:不对)+(?:[,，\s]*不对)*|啊?不不+|搞错了|哦不|啊不|oops|i beg your pardon|beg pardon|sorry,? sorry"
+    r"|my mistake|wait|hang on|不是|错了|说错了|弄错了|等等|等一下|更正|应该是|改成|改为|改到|改一下|换成|no[,，]|not "
+    r"|actually|sorry|scratch that|wrong|i meant?|correction|make (it|that)"
     r"|change (it|that|the \w+) to|rather|instead)[,，。:：、\s]*",
     re.I,
 )
 CORRECTION_FILLER = re.compile(
-    r"^(说错了|错了|我是说|应该|应当|应该是|是|改成|改为|改到|换成|我说的是|i meant?|it'?s|it is"
+    r"^(说错了|错了|不对|i said|not [^,，.]{1,20}[,，.]|sorry|我是说|应该|应当|应该是|是|改成|改为|改到|换成|我说的是|i meant?|it'?s|it is"
     r"|it should be|to|should be|make it|the|no)[,，:：\s]*",
     re.I,
 )
@@ -207,4 +208,19 @@ FILLER_ZH = frozenset(_WORDS_ZH.split())
 # Why, or what for.
 REASON = re.compile(
     r"(?:因为|原因是|理由是|用来|用于|because|since|it is for|it'?s for|as we)\s*([^，,。.;；]{2,80})", re.I
+)
+# A slip that is put right in the same sentence: what follows takes the place of what was said before.
+AMENDS = re.compile(
+    r"[,，。.\s]*(?:啊不对?|哦不对?|噢不对?|不对不对|说错了|不对[,，]|\bno,? wait|\bwait,? no|\bsorry,? sorry|\bscratch that"
+    r"|\bactually,? (?=make|not|no)|[,.] (?:sorry|i mean|no),? (?=not|make|i mean))[,，\s]*",
+    re.I,
+)
+# A form is given up at the beginning of a sentence that may go on with something else, or at its end.
+DROPS = re.compile(
+    r"^(?:哎|唉|那|嗯|哦|ah|oh|ok|actually|well)?[,，\s]*(?:算了(?:算了)?|不弄了|never ?mind|forget (?:it|that|about it)|leave (?:it|that)"
+    r"|drop (?:it|that)|skip (?:it|that))(?:吧|啦)?(?=[,，。.!\s]|$)",
+    re.I,
+)
+DROPS_LAST = re.compile(
+    r"(?:不用了|算了吧?|不必了|不办了|不弄了|不要了|不需要了|不[订定借约报买]了)[吧啦哈呀]?[。.!！~\s]*$"
 )
