@@ -59,4 +59,4 @@ def counted(slot: Slot, free: Sequence[Number], text: str) -> list[Number]:
     if not {"count", "person"} & set(about):
         return []
     kin = [n for n in free if n.unit in ("count", "person") and (n.unit in about or "count" in about)]
-    return kin or [n for n in free if not n.unit and re.match(r"\s+[a-z]{3,}|[\u4e00-\u9fff]", text[n.end :])]
+    return kin or [n for n in free if not n.unit and re.match(r"\s+[a-z]{3,}|[\u4e00-\u9fff]|\W*$", text[n.end :])]

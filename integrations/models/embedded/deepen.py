@@ -14,8 +14,8 @@ from integrations.models.embedded.catalogue import Tool
 from integrations.models.embedded.extract import Scene, active, derived
 from integrations.models.embedded.residue import quoted, residue
 from integrations.models.embedded.schema import Path, Slot
-from integrations.models.embedded.text import common_runs, is_chinese
-from integrations.models.embedded.words import REASON
+from integrations.models.embedded.text import STOP_EN, common_runs, is_chinese
+from integrations.models.embedded.words import FILLER_ZH, REASON
 
 _SEARCH = re.compile(r"关键词|关键字|搜索|keyword|search", re.I)
 _REASON = re.compile(r"理由|原因|用途|目的|reason|purpose", re.I)
@@ -34,6 +34,9 @@ def deepened(
             value = enums.near(enums.hear(unread), slot, words, _others(tool, slot, words), sure=not slot.required)
             if value is not None and tool.accepts(slot, value):
                 added[slot.path] = value
+        for slot in (s for s in slots if s.kind == "bool" and not s.required):
+            if (said := _affirmed(unread, slot, words)) is not None:
+                added[slot.path] = said
     if tool.reports:
         return added
     texts = [s for s in slots if s.kind == "text" and not s.many]
@@ -49,6 +52,33 @@ def deepened(
         if rest is not None and (wanted.required or quoted(scene.spans.text)) and tool.accepts(wanted, rest):
             added[wanted.path] = rest
     return added
+
+
+# A word of the label that the sentence has: as near as this.
+_SAME = 0.62
+_NO = re.compile(r"(不|没|别|莫|勿|未|not|n't|never|no)\s*\S{0,4}$", re.I)
+_WHETHER = frozenset(
+    ("是否", "只", "仅", "需要", "需", "whether", "only", "true", "显示", "show", "want", "当", "若", "可", "把")
+)
+
+
+def _affirmed(text: str, slot: Slot, words: meaning.Words) -> bool | None:
+    """Whether the sentence has all words of a yes-or-no label in one language; False behind a negation."""
+    said = [w for w in words.split(text) if w not in FILLER_ZH and w not in STOP_EN]
+    for label in dict.fromkeys((slot.zh, slot.en)):
+        core = [w for w in words.split(label) if w not in FILLER_ZH and w not in STOP_EN and w not in _WHETHER]
+        near = [_nearest(word, said, words) for word in core]
+        if core and all(n is not None for n in near):
+            first = text.lower().find(str(near[0]))
+            return not _NO.search(text[:first])
+    return None
+
+
+def _nearest(word: str, said: list[str], words: meaning.Words) -> str | None:
+    vector = words.vector(words.ids[word])
+    scored = [(1.0 if w == word else meaning.nearness(vector, words.vector(words.ids[w])), w) for w in said]
+    best = max(scored, default=(0.0, ""))
+    return best[1] if best[0] >= _SAME else None
 
 
 def _unread(scene: Scene) -> str:

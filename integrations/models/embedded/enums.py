@@ -170,7 +170,7 @@ def _single(plain: str, glosses: Mapping[Any, Sequence[str]], common: str) -> di
 
 
 # How near a word must be to a value's, and how much nearer than to any other's.
-_NEAR, _SURE, _NEARER = 0.58, 0.66, 0.1
+_NEAR, _SURE, _NEARER = 0.6, 0.72, 0.1
 
 
 def near(heard: Heard, slot: Slot, words: Words, but: frozenset[str], *, sure: bool = False) -> Any | None:

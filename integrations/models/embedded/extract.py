@@ -109,7 +109,7 @@ def extract(tool: Tool, scene: Scene, known: Values) -> dict[Path, Found]:
         asked = slot.path in scene.asked
         value = _value(tool, slot, scene, asked, together, frozenset(used))
         if value is not None:
-            if slot.kind in ("integer", "number"):
+            if slot.kind in ("integer", "number", "name") or (slot.kind == "date" and not slot.role):
                 used.add(value.start)
             found[slot.path] = value
             together[slot.path] = value.value

@@ -75,11 +75,7 @@ def _kind_of_text(name: str, pattern: str, schema: Mapping[str, Any], label: str
         if not isinstance(schema.get("examples"), (str, Mapping))
         else [str(schema.get("example"))]
     )
-    if (
-        re.fullmatch(r"\^?(\\d|\[0-9\])\{4\}-(\\d|\[0-9\]|\(0)[^ ]{0,30}?\$?", pattern)
-        and "{2}" in pattern
-        and pattern.count("-") - pattern.count("0-9") == 1
-    ):
+    if re.fullmatch(r"\^?(\\d|d)\{4\}-(\\d\{2\}|d\{2\}|\(0d\|1d\))\$?", re.sub(r"\[[^\]]*\]", "d", pattern)):
         return "month"
     if not pattern and re.search(r"yyyy-?mm(?!-?dd)", label, re.I):
         return "month"

@@ -68,7 +68,7 @@ LABELS: dict[str, re.Pattern[str]] = {
 }
 
 
-# 一下, 一定, 一起: no number.
+# 一下, 一定, 一起, 报一报: no number.
 _NO_COUNT = frozenset("下定起点样些般直边旦切共道")
 
 
@@ -125,7 +125,14 @@ def numbers(text: str) -> list[Number]:
                 value, unit = _HALVES.get(behind[0].lstrip("个"), (Decimal("0.5"), "hour"))
                 found.append(Number(match.start(), match.end() + behind.end(), value, unit))
             continue
-        if match["zh"] and match["zh"] in "一两" and text[match.end() : match.end() + 1] in _NO_COUNT:
+        if (
+            match["zh"]
+            and match["zh"] in "一两"
+            and (
+                text[match.end() : match.end() + 1] in _NO_COUNT
+                or text[match.end() : match.end() + 1] == text[max(0, match.start() - 1) : match.start()] != ""
+            )
+        ):
             continue
         value = Decimal(match["digits"].replace(",", "")) if match["digits"] else None
         if value is None:

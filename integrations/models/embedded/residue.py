@@ -114,7 +114,8 @@ def _chinese(tool: Tool, text: str) -> str | None:
             piece = piece.replace(run, "\n")
         kept += [p for p in piece.split("\n") if len(p) > 1]
     longest = max(kept, key=len, default="")
-    return longest or None
+    # two characters of which the last is in the title (新书) name nothing
+    return None if len(longest) < 2 or (len(longest) == 2 and longest[1] in own) else longest
 
 
 def _english(tool: Tool, text: str) -> str | None:

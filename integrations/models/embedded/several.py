@@ -18,6 +18,8 @@ from integrations.models.embedded.words import CONJUNCTION
 _WEAK = re.compile(r"\s*[,，;；。.]\s*|\s+(?:and|n|&)\s+|(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fffA-Za-z])", re.I)
 _LISTED = re.compile(r"^\s*(?:和|跟|与|及|还有|、|,|，|and|&|n|\+)\s*$", re.I)
 _MOST_CUTS = 6
+# The score of each half where no word says that there are two.
+_SURE = 1.5
 Calls = list[tuple[Tool, Mapping[str, Any]]]
 
 
@@ -56,8 +58,11 @@ def _cuts(text: str) -> Iterator[tuple[str, str, bool]]:
 def _apart(first: str, second: str, top: Ranked, other: Ranked) -> bool:
     """Whether halves without a conjunction are two requests: each names what it is about."""
     if top.tool is other.tool:
-        return bool(top.found) and bool(other.found)
-    return all(r.score > 1.0 and (r.found or not r.tool.write) for r in (top, other))
+        kinds = {slot.path: slot.kind for slot in top.tool.slots}
+        both = top.found.keys() & other.found.keys()
+        return any(top.found[p].value != other.found[p].value and kinds[p] not in ("text", "place") for p in both)
+    named = [any(c.isdigit() for c in half) and r.found for half, r in ((first, top), (second, other))]
+    return any(named) and all(r.score > _SURE for r in (top, other))
 
 
 def _values(top: Ranked, text: str, scene: Callable[[str], Scene]) -> dict[Path, Any]:

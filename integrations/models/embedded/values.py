@@ -14,6 +14,7 @@ from integrations.models.embedded import amounts, enums
 from integrations.models.embedded.clock import part_of_day
 from integrations.models.embedded.dates import When
 from integrations.models.embedded.names import person
+from integrations.models.embedded.numbers import to_int
 from integrations.models.embedded.schema import Slot
 from integrations.models.embedded.spans import Span, Spans
 from integrations.models.embedded.text import HAN
@@ -130,6 +131,15 @@ def _code(slot: Slot, asking: Asking) -> Found | None:
                     return Found(int(word), span.start, span.end)
             elif (pattern or asking.only or _looks(word, slot)) and asking.accepts(word):
                 return Found(word, span.start, span.end)
+    if (
+        pattern
+        and not whole
+        and str(slot.schema["pattern"]).count("-") > 1
+        and (room := _ROOM.search(asking.spans.text))
+    ):
+        parts = "-".join(str(to_int(part)) for part in room.groups() if part)
+        if asking.accepts(parts):
+            return Found(parts, room.start(), room.end())
     if pattern and not whole:
         for match in _APART.finditer(asking.spans.text):
             for joint in ("", "-"):
@@ -138,6 +148,9 @@ def _code(slot: Slot, asking: Asking) -> Found | None:
     return None
 
 
+# 3号楼2单元1501 for 3-2-1501.
+_N = r"([\d一二三四五六七八九十]{1,3})"
+_ROOM = re.compile(rf"{_N}(?:号楼|栋|幢|座){_N}单元(\d{{3,4}})")
 # An id whose letters and digits are written apart: gc 410, GC410 for GC-410.
 _APART = re.compile(r"(?<![A-Za-z\d])([A-Za-z]{1,4})[\s\-#:]{0,2}(\d{2,})(?![A-Za-z\d])")
 
@@ -170,7 +183,7 @@ def _number(slot: Slot, asking: Asking) -> Found | None:
     if not chosen and (one := amounts.alone(slot, text)) is not None:
         chosen = [one]
     if not chosen and asking.rivals == 1 and slot.required:  # the one number for the one number that is needed
-        plain = [n for n in free if not n.unit]
+        plain = [n for n in free if not n.unit and n.value < _NO_ID]
         chosen = plain if len(plain) == 1 else []
     for number in chosen:
         value = number.value
@@ -183,9 +196,19 @@ def _number(slot: Slot, asking: Asking) -> Found | None:
     return None
 
 
+# A longer number without a unit is an id.
+_NO_ID = 100_000
+
+
 def _when(slot: Slot, asking: Asking) -> When | None:
     found = asking.spans.past_days if asking.past else asking.spans.days
+    found = [w for w in found if w.start not in asking.used]
+    if slot.role == "from" and found and _UNTIL.search(asking.spans.text[: found[0].start]) and not asking.only:
+        return None
     return found[0] if found else None
+
+
+_UNTIL = re.compile(r"(?:\b(?:until|till|through)|^\s*(?:to|到|至))\s*$", re.I)
 
 
 def _day(slot: Slot, asking: Asking) -> Found | None:
@@ -266,9 +289,18 @@ def _name(slot: Slot, asking: Asking) -> Found | None:
     for span in (*spans.days, *spans.clocks, *spans.plates, *spans.phones):  # 周天 is a Sunday, 金陵路 no one
         text = text[: span.start] + " " * (span.end - span.start) + text[span.end :]
     found = person(text, alone=asking.only or (asking.asked and len(asking.spans.text) <= 8))
-    return Found(*found) if found else None
+    if found is None or found[1] in asking.used:
+        return None
+    # 李医生 is a doctor's name, and no patient's
+    served = bool(_SERVES.search(f"{slot.zh} {slot.en}"))
+    titled = bool(_ROLE.search(asking.spans.text[max(0, found[1] - 8) : found[2] + 4]))
+    if served != titled and not asking.asked and (served or not slot.required):
+        return None
+    return Found(*found)
 
 
+_SERVES = re.compile(r"医生|大夫|师傅|教练|老师|doctor|coach|teacher|trainer", re.I)
+_ROLE = re.compile(r"医生|大夫|师傅|教练|老师|\b(dr|doctor|coach|teacher)\b", re.I)
 _NOON = re.compile(r"正午|中午|\bnoon\b|\bmidday\b", re.I)
 
 

@@ -115,7 +115,7 @@ ANY = re.compile(
 FOLLOW = re.compile(
     r"^(那么?|还有(?!没有|多少|几|哪|什么|.*[吗么嘛?？]$)|(and|what about|how about|then)\b)|呢[?？]?$", re.I
 )
-PRONOUN = re.compile(r"它|这[个张笔条单件]|那[个张笔条单件]|\b(it|that one|this one|that|this)\b", re.I)
+PRONOUN = re.compile(r"它|这[个张笔条单件]|那[个张笔条单件]|\b(it|its|them|that one|this one|that|this)\b", re.I)
 MORE = re.compile(r"^(下一页|还有吗|更多|继续|再来.*|再看.*|next( page)?|more|show more|continue)[。.!！?？\s]*$", re.I)
 ALL = re.compile(r"所有|全部|一切|都[是给打]|全[是给打]|\b(all|every|everything)\b", re.I)
 
@@ -165,7 +165,7 @@ WANT = re.compile(
 # Questions about rules, prices and hours: what no operation answers unless its text has the words.
 POLICY = re.compile(
     r"几点.{0,3}(开|关|上班|下班|营业)|开门|关门|营业|什么时候(开|关)|(要|需要?|带).{0,4}(什么|啥|哪些)?(材料|证件|手续)"
-    r"|补贴|收费标准|怎么收费|规定|可以.{0,8}(吗|伐|么|不)$|能不能.{1,8}(吗|伐)$|好.{1,5}伐$|算不算|是谁|在哪|哪里能"
+    r"|补贴|收费标准|怎么收费|规定|会不会|[报收扣罚]不[报收扣罚]|好多钱|怎么[煮做炒弄]|咋续|可以.{0,8}(吗|伐|么|不)$|能不能.{1,8}(吗|伐)$|好.{1,5}伐$|算不算|是谁|在哪|哪里能"
     r"|\b(opening hours|open till|what time (do|does|is)|allowed|policy|rules?|documents? (are|do)"
     r"|how much (is|does|are)"
     r"|is it (ok|okay|possible|free|safe)|do you (accept|have|sell|offer|take)|can (outside|outsiders"
