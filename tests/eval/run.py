@@ -43,15 +43,15 @@ class Row:
 
 
 def play(complete: Complete, item: Item, tools: Sequence[Mapping[str, Any]], times: list[float]) -> Iterator[Done]:
-    """The item's turns one after the other; every call gets `{"ok": true}`. `times` gets the seconds of each step."""
+    """The item's turns one after the other; every call gets `{"ok": true}`. `times` gets the processor's seconds of each step."""
     messages: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM}]
     for turn in item.turns:
         messages.append({"role": "user", "content": turn["t"]})
         calls: list[tuple[str, Mapping[str, Any]]] = []
         for _ in range(_MOST_STEPS):
-            begun = time.perf_counter()
+            begun = time.thread_time()  # others on the machine are not counted
             message = complete(messages, tools)
-            times.append(time.perf_counter() - begun)
+            times.append(time.thread_time() - begun)
             messages.append({"role": "assistant", **{k: message[k] for k in ("content", "tool_calls") if k in message}})
             for call in message.get("tool_calls") or ():
                 arguments = json.loads(call["function"]["arguments"])
@@ -64,7 +64,7 @@ def play(complete: Complete, item: Item, tools: Sequence[Mapping[str, Any]], tim
 
 
 def score(complete: Complete, half: str, language: str, only: Sequence[str]) -> tuple[list[Row], list[float]]:
-    """Every turn of one half, judged, and the seconds of every step."""
+    """Every turn of one half, judged, and the processor's seconds of every step."""
     have = documents(language)
     writes = frozenset(name for d in have.values() for name in d.writes)
     rows: list[Row] = []

@@ -26,13 +26,14 @@ WRITING = frozenset({"create", "pay", "cancel", "change", "rate", "extend"})
 class Tool:
     """One tool. `verbs` are the classes of its own summary, `write` whether it changes anything, as far as can
     be told. `own_verb` are the terms of its verb where that is of no class (archive, 归档), `titled` the stems of its
-    English title.
+    English title, `plain` the slots where none depends on another.
     """
 
     spec: ToolSpec
     zh: str
     en: str
     slots: tuple[Slot, ...]
+    plain: tuple[Slot, ...] | None
     checks: Mapping[tuple[Path, int], Any]
     check: Any
     verbs: frozenset[str]
@@ -94,6 +95,7 @@ def compile_tool(spec: ToolSpec) -> Tool:
         zh=_title(zh),
         en=_title(en),
         slots=slots,
+        plain=None if any(s.when for s in slots) else tuple({s.path: s for s in reversed(slots)}.values())[::-1],
         checks={(s.path, id(s)): _validator(s.schema) for s in slots if s.kind != "opaque"},
         check=_validator(spec.parameters),
         verbs=verbs,

@@ -37,6 +37,31 @@ _OWN = re.compile(r"我的|我家|我们家|我车|\bmy\b|\bmine\b|我.{0,6}(哪
 
 
 @dataclass(frozen=True, slots=True)
+class Tone:
+    """How a sentence is said, found once for all tools."""
+
+    verbs: frozenset[str]
+    question: bool
+    request: bool
+    want: bool
+    fault: bool
+    past: bool
+    own: bool
+
+
+def tone(text: str, verbs: frozenset[str]) -> Tone:
+    return Tone(
+        verbs,
+        bool(QUESTION.search(text)),
+        bool(REQUEST.search(text)),
+        bool(WANT.search(text)),
+        bool(FAULT.search(text)),
+        bool(_PAST.search(text)),
+        bool(_OWN.search(text)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What one sentence has of one tool. `matched` and `covered` are of the terms, `meant` of the words' meanings."""
 
@@ -50,9 +75,9 @@ class Said:
     meant: Meant
 
 
-def for_tool(said: Said, verbs: frozenset[str], scene: Scene, ids: frozenset[str], own_verb: bool) -> dict[str, float]:
+def for_tool(said: Said, how: Tone, scene: Scene, ids: frozenset[str], own_verb: bool) -> dict[str, float]:
     """What speaks for (or, by its weight, against) one tool."""
-    tool, text = said.tool, scene.spans.text
+    tool = said.tool
     kind = "write" if tool.write else "read"
     evidence = {
         "terms": said.matched / 4,
@@ -66,11 +91,12 @@ def for_tool(said: Said, verbs: frozenset[str], scene: Scene, ids: frozenset[str
         f"left_{kind}": float(min(len(said.left), 4)),
     }
     evidence |= _of_values(said, ids, scene)
-    evidence |= dict.fromkeys(_of_verbs(tool, verbs, text, own_verb), 1.0)
+    evidence |= dict.fromkeys(_of_verbs(tool, how, own_verb), 1.0)
     return evidence
 
 
-def _of_verbs(tool: Tool, verbs: frozenset[str], text: str, own_verb: bool) -> list[str]:
+def _of_verbs(tool: Tool, how: Tone, own_verb: bool) -> list[str]:
+    verbs = how.verbs
     own = tool.verbs & verbs
     strict = [name for name in _STRICT if name in tool.verbs]
     names = {
@@ -82,15 +108,15 @@ def _of_verbs(tool: Tool, verbs: frozenset[str], text: str, own_verb: bool) -> l
         "writes_for_read": not tool.write and bool(verbs) and "lookup" not in verbs,
         "other_class": tool.write and not own and bool(verbs & set(_STRICT)),
         "strict_for_read": not tool.write and bool(verbs & set(_STRICT)),
-        "question_for_write": tool.write and bool(QUESTION.search(text)) and not REQUEST.search(text),
-        "request_for_write": tool.write and bool(REQUEST.search(text)),
-        "want_for_create": "create" in tool.verbs and bool(WANT.search(text)),
-        "want_for_read": not tool.write and bool(WANT.search(text)),
-        "fault_for_report": tool.reports and "create" in tool.verbs and bool(FAULT.search(text)),
-        "fault_for_other": not tool.reports and bool(FAULT.search(text)),
-        "past_for_records": tool.records and bool(_PAST.search(text)),
-        "mine_without_id": not tool.write and bool(_OWN.search(text)) and not any(s.required for s in tool.slots),
-        "mine_with_id": bool(_OWN.search(text)) and any(s.required and s.kind == "code" for s in tool.slots),
+        "question_for_write": tool.write and how.question and not how.request,
+        "request_for_write": tool.write and how.request,
+        "want_for_create": "create" in tool.verbs and how.want,
+        "want_for_read": not tool.write and how.want,
+        "fault_for_report": tool.reports and "create" in tool.verbs and how.fault,
+        "fault_for_other": not tool.reports and how.fault,
+        "past_for_records": tool.records and how.past,
+        "mine_without_id": not tool.write and how.own and not any(s.required for s in tool.slots),
+        "mine_with_id": how.own and any(s.required and s.kind == "code" for s in tool.slots),
     }
     unsaid = [f"unsaid_{name}" for name in strict if name not in verbs and not own_verb]
     return [name for name, holds in names.items() if holds] + unsaid

@@ -55,6 +55,8 @@ def _choices(facts: Any, name: str) -> Iterator[Choice]:
 
 def active(tool: Tool, values: Values) -> list[Slot]:
     """The slots that count now: their conditions hold, or are open and every variant has them."""
+    if tool.plain is not None:
+        return list(tool.plain)
     found: list[Slot] = []
     seen: set[Path] = set()
     for slot in tool.slots:
@@ -118,6 +120,9 @@ def extract(tool: Tool, scene: Scene, known: Values) -> dict[Path, Found]:
 
 def _rounds(tool: Tool, together: dict[Path, Any]) -> Iterator[Slot]:
     """The active slots; again when a decision on the way has brought new ones."""
+    if tool.plain is not None:
+        yield from tool.plain
+        return
     done: set[Path] = set()
     while True:
         fresh = [s for s in active(tool, together) if s.path not in done]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from integrations.models.embedded.catalogue import Tool
-from integrations.models.embedded.meaning import Vector, Words, nearness
+from integrations.models.embedded.meaning import FAR, Vector, Words, nearness
 from integrations.models.embedded.text import STOP_EN, words_of_name
 from integrations.models.embedded.words import FILLER_ZH
 
@@ -51,16 +51,16 @@ class Lexicon:
             for text, weight in _fields(tool):
                 for word in self.content(text):
                     self._where[word][i] = max(self._where[word].get(i, 0.0), weight)
-            self._titles.append([self.content(half) for half in dict.fromkeys((tool.zh, tool.en))])
+            self._titles.append([self.content(half, unknown=True) for half in dict.fromkeys((tool.zh, tool.en))])
         self._vectors = {word: words.vector(words.ids[word]) for word in self._where}
         in_titles = [word for titles in self._titles for title in titles for word in title]
         self._title_words = frozenset(in_titles)
         self._title_rarity = {w: math.log(1 + self._count / in_titles.count(w)) for w in self._title_words}
         self._near: OrderedDict[str, _Near] = OrderedDict()
 
-    def content(self, text: str) -> list[str]:
-        """The known words of a text that say something."""
-        return [w for w in self._words.split(text) if w not in FILLER_ZH and w not in STOP_EN]
+    def content(self, text: str, *, unknown: bool = False) -> list[str]:
+        """The known words of a text that say something; with `unknown` also those that the file does not have."""
+        return [w for w in self._words.split(text, unknown=unknown) if w not in FILLER_ZH and w not in STOP_EN]
 
     def meant(self, text: str) -> list[Meant]:
         """What the text has of each tool, in their order."""
@@ -72,7 +72,7 @@ class Lexicon:
         for one in near:
             for i, nearest in one.tools.items():
                 sums[i] += nearest * one.rarity
-        said: dict[str, float] = {}
+        said = {word: 1.0 for word in self.content(text, unknown=True) if word in self._title_words}
         for one in near:
             for word, nearest in one.titles.items():
                 said[word] = max(said.get(word, 0.0), nearest)
@@ -98,6 +98,8 @@ class Lexicon:
         tools: dict[int, float] = {}
         titles: dict[str, float] = {}
         for word, other in self._vectors.items():
+            if (vector.signs ^ other.signs).bit_count() > FAR:  # most of them: told without a call
+                continue
             cosine = 1.0 if word == said else nearness(vector, other)
             if cosine <= _LEAST:
                 continue

@@ -19,7 +19,7 @@ FILE = Path(__file__).with_name("words.bin")
 _RUN = re.compile(r"[a-z]+|[\u3400-\u9fff]+")
 _LONGEST = 4
 # Of 64 signs: two words as near as 0.45 differ in more than this in 6 of 100 cases, two at random in 81.
-_FAR = 28
+FAR = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,14 @@ class Words:
         signs = sum((part > 0) << i for i, part in enumerate(parts))
         return Vector(parts, 1 / math.sqrt(sum(map(mul, parts, parts)) or 1), signs)
 
-    def split(self, text: str) -> list[str]:
-        """The known words of a text in order: English ones as they stand, Chinese ones by the likeliest division."""
+    def split(self, text: str, *, unknown: bool = False) -> list[str]:
+        """The known words of a text in order: English ones as they stand, Chinese ones by the likeliest division;
+        with `unknown` also the English ones that the file does not have."""
         found: list[str] = []
         for run in _RUN.findall(text.lower()):
             if run.isascii():
                 known = run if run in self.ids else run.removesuffix("s") if run.removesuffix("s") in self.ids else ""
-                found += [known] if known else []
+                found += [known] if known else [run] if unknown else []
             else:
                 found += [word for word in self._divide(run) if word in self.ids]
         return found
@@ -84,6 +85,6 @@ def words() -> Words | None:
 
 def nearness(first: Vector, other: Vector) -> float:
     """The cosine of two vectors; 0 where their signs alone tell that they are far apart."""
-    if (first.signs ^ other.signs).bit_count() > _FAR:
+    if (first.signs ^ other.signs).bit_count() > FAR:
         return 0.0
     return float(sum(map(mul, first.parts, other.parts)) * first.scale * other.scale)

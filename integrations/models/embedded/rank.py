@@ -15,7 +15,7 @@ from pathlib import Path as File
 
 from integrations.models.embedded import meaning
 from integrations.models.embedded.catalogue import Tool, compile_tools
-from integrations.models.embedded.evidence import Said, for_none, for_tool
+from integrations.models.embedded.evidence import Said, for_none, for_tool, tone
 from integrations.models.embedded.extract import Scene, extract, missing
 from integrations.models.embedded.lexicon import Lexicon, Meant
 from integrations.models.embedded.schema import Path
@@ -126,6 +126,7 @@ def evidence_of(
     verbs, plain = verbs_of(text), canonical(text)
     said_terms = frozenset(terms(text)) if verbs <= {"create"} else frozenset()
     ids = frozenset(c.value.upper() for c in scene.spans.codes if any(_takes(t, c.value) for t in catalogue.tools))
+    how = tone(text, verbs)
     meant = catalogue.lexicon.meant(unread) if catalogue.lexicon else [Meant()] * len(catalogue.tools)
     found: list[tuple[Said, dict[str, float]]] = []
     for i, tool in enumerate(catalogue.tools):
@@ -141,7 +142,7 @@ def evidence_of(
             _likeness(tool, plain, query, catalogue),
             meant[i],
         )
-        found.append((said, for_tool(said, verbs, scene, ids, bool(tool.own_verb & said_terms))))
+        found.append((said, for_tool(said, how, scene, ids, bool(tool.own_verb & said_terms))))
     none = for_none(text, [said for said, _ in found], scene, ids, catalogue.elsewhere(text))
     return found, none
 

@@ -12,12 +12,13 @@ from integrations.models.embedded.deepen import deepened
 from integrations.models.embedded.extract import Scene, derive, missing
 from integrations.models.embedded.rank import Ranked, clear
 from integrations.models.embedded.schema import Path
+from integrations.models.embedded.verbs import verbs_of
 from integrations.models.embedded.words import CONJUNCTION
 
 # Where a sentence may be cut without a word that says so; each half must be a whole request of its own.
 _WEAK = re.compile(r"\s*[,，;；。.]\s*|\s+(?:and|n|&)\s+|(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fffA-Za-z])", re.I)
 _LISTED = re.compile(r"^\s*(?:和|跟|与|及|还有|、|,|，|and|&|n|\+)\s*$", re.I)
-_MOST_CUTS = 6
+_MOST_CUTS = 3
 # The score of each half where no word says that there are two.
 _SURE = 1.5
 Calls = list[tuple[Tool, Mapping[str, Any]]]
@@ -49,10 +50,19 @@ def _cuts(text: str) -> Iterator[tuple[str, str, bool]]:
     """The halves of every cut, and whether a conjunction says that there are two."""
     said = [(m.start(), m.end(), True) for m in CONJUNCTION.finditer(text)]
     weak = [(m.start(), m.end(), False) for m in _WEAK.finditer(text)]
-    for start, end, sure in (*said, *weak)[:_MOST_CUTS]:
+    tried = 0
+    for start, end, sure in (*said, *weak):
         first, second = text[:start].strip(), text[end:].strip(" ：:，,")
-        if len(first) > 2 and len(second) > 2:
+        if len(first) > 2 and len(second) > 2 and (sure or (_asks(first) and _asks(second))):
             yield first, second, sure
+            tried += 1
+            if tried == _MOST_CUTS:
+                return
+
+
+def _asks(half: str) -> bool:
+    """Whether a half could be a request: it has a verb of asking."""
+    return bool(verbs_of(half))
 
 
 def _apart(first: str, second: str, top: Ranked, other: Ranked) -> bool:
