@@ -16,10 +16,108 @@ import struct
 from pathlib import Path
 
 TARGET = Path(__file__).parent.parent / "integrations/models/embedded/words.bin"
-SINGLE, CHINESE, ENGLISH = 4000, 36000, 15000
+SINGLE, CHINESE, ENGLISH = 4000, 48000, 30000
 DIMENSIONS, BATCH = 64, 2000
 # Names of people, places and companies are no everyday words.
 _NAMES = ("nr", "ns", "nt", "nz")
+# Everyday words that are younger than jieba's counts, as frequent as its ten-thousandth.
+YOUNG = [
+    "微信",
+    "支付宝",
+    "二维码",
+    "扫码",
+    "网购",
+    "快递",
+    "外卖",
+    "网约车",
+    "充电桩",
+    "电动车",
+    "短信",
+    "验证码",
+    "朋友圈",
+    "视频",
+    "直播",
+    "高铁",
+    "地铁",
+    "健身房",
+    "包间",
+    "包厢",
+    "单间",
+    "门禁",
+    "保洁",
+    "家政",
+    "物业",
+    "业主",
+    "住户",
+    "租客",
+    "访客",
+    "楼道",
+    "停车位",
+    "车位",
+    "车牌",
+    "缴费",
+    "充值",
+    "余额",
+    "账单",
+    "发票",
+    "报修",
+    "维修",
+    "预约",
+    "预订",
+    "取消",
+    "退款",
+    "退订",
+    "改签",
+    "延期",
+    "续费",
+    "挂失",
+    "补办",
+    "密码",
+    "手机号",
+    "邮箱",
+    "地址",
+    "上门",
+    "自取",
+    "打包",
+    "堂食",
+    "带走",
+    "配送",
+    "送货",
+    "取件",
+    "寄件",
+    "收件",
+    "派送",
+    "丢件",
+    "过期",
+    "逾期",
+    "欠费",
+    "未付",
+    "已付",
+    "免打扰",
+    "静音",
+    "亲子",
+    "小孩",
+    "老人",
+    "月卡",
+    "年卡",
+    "会员卡",
+    "银行卡",
+    "信用卡",
+    "空调",
+    "洗衣机",
+    "冰箱",
+    "热水器",
+    "油烟机",
+    "电梯",
+    "下水道",
+    "水龙头",
+    "马桶",
+    "灯泡",
+    "插座",
+    "网络",
+    "宽带",
+]
+_AS_FREQUENT = 300
 
 
 def chinese() -> list[tuple[str, int]]:
@@ -31,6 +129,8 @@ def chinese() -> list[tuple[str, int]]:
         word, count, tag = line.split()
         if re.fullmatch(r"[\u4e00-\u9fff]{1,4}", word) and not tag.startswith(_NAMES):
             counted.append((word, int(count)))
+    known = dict(counted)
+    counted = list((known | {word: max(known.get(word, 0), _AS_FREQUENT) for word in YOUNG}).items())
     counted.sort(key=lambda pair: (-pair[1], pair[0]))
     return [p for p in counted if len(p[0]) == 1][:SINGLE] + [p for p in counted if len(p[0]) > 1][:CHINESE]
 

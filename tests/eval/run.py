@@ -1,6 +1,7 @@
 """Runs the embedded model over the evaluation sets and prints how much of them it gets right.
 
-    python -m tests.eval.run [--half develop|aside] [--only gym,parcel] [--language both|zh|en] [-v]
+    python -m tests.eval.run [--half develop|aside] [--only gym,parcel] [--language both|zh|en]
+        [--without-words] [-v]
 
 Without `--half` and `--language`: both halves, and Chinese utterances over English-only documents too.
 """
@@ -43,7 +44,8 @@ class Row:
 
 
 def play(complete: Complete, item: Item, tools: Sequence[Mapping[str, Any]], times: list[float]) -> Iterator[Done]:
-    """The item's turns one after the other; every call gets `{"ok": true}`. `times` gets the processor's seconds of each step."""
+    """The item's turns one after the other; every call gets `{"ok": true}`. `times` gets the processor's seconds of
+    each step."""
     messages: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM}]
     for turn in item.turns:
         messages.append({"role": "user", "content": turn["t"]})
@@ -133,12 +135,16 @@ def main() -> None:
     parser.add_argument("--half", choices=HALVES)
     parser.add_argument("--language", choices=("both", "zh", "en"))
     parser.add_argument("--only", default=",".join(DOMAINS))
+    parser.add_argument("--without-words", action="store_true", help="as if the file of everyday words were not there")
     parser.add_argument("-v", "--verbose", action="store_true", help="every turn that is not exactly right")
     options = parser.parse_args()
     begun = time.perf_counter()
-    from tests.support.eval import complete, ready  # the time to load it is part of the start-up
+    from integrations.models.embedded import meaning  # the time to load it is part of the start-up
+    from tests.support.eval import complete
 
-    ready()
+    if options.without_words:
+        meaning.FILE = meaning.FILE.with_name("none")
+    meaning.words()
     started = time.perf_counter() - begun
     only = options.only.split(",")
     times: list[float] = []

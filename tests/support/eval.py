@@ -26,10 +26,6 @@ def complete(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str,
     return message
 
 
-def ready() -> None:
-    """Returns when everything that the model loads at its start is loaded."""
-
-
 def _spec(tool: Mapping[str, Any]) -> ToolSpec:
     """A tool of the scorer as a spec; kept, so that the same tools are compiled once."""
     function = tool["function"]

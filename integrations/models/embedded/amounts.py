@@ -1,4 +1,7 @@
-"""Which number of a sentence a slot takes, by the units around it; counted in the slot's own unit. Called by `values.py`."""
+"""Which number of a sentence a slot takes, by its unit, counted in the slot's own.
+
+Called by `values.py`.
+"""
 
 from __future__ import annotations
 

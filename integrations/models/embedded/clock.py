@@ -44,7 +44,8 @@ _CLOCK = re.compile(
     r"|nd|rd|th|days?|yuan)))"
     rf"|(?P<half_en>\bhalf past (?P<h_h>{'|'.join(_NUM_EN)}|\d{{1,2}})\b)"
     rf"|(?P<word>\b(?:at|around|from|until|till)\s+(?P<w_h>{'|'.join(_NUM_EN)}|noon|midday)\b(?!\s+(?!in\b|on\b|to\b|today|tomorrow|tonight|sharp|pm|am|and\b|for\b|this\b|next\b)[a-z]))"
-    rf"|(?P<oclock>\b(?P<o_h>{'|'.join(_NUM_EN)}|\d{{1,2}})\s*(?:o'?clock|in the (?P<o_part>morning|afternoon|evening))\b)"
+    rf"|(?P<oclock>\b(?P<o_h>{'|'.join(_NUM_EN)}|\d{{1,2}})\s*(?:o'?clock|in the (?P<o_part>morning"
+    rf"|afternoon|evening))\b)"
     r"|(?P<to>(?<=\d)\s*(?:-|–|to|and|到|至)\s*(?P<to_h>\d{1,2})(?![\d:/\-点]|\s*[ap]\.?m))",
     re.I,
 )
@@ -54,7 +55,7 @@ _BARE_BEFORE_AP = re.compile(r"(?<!\d)(\d{1,2})\s*(?:-|–|to|and|到|至)\s*$",
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day, or a part of a day, at [start, end) of the text. `to` is None for a single moment, `spelt` False for a
+    """A time or a part of a day, at [start, end) of the text. `to` is None for a single moment, `spelt` is False for a
     part of a day."""
 
     start: int

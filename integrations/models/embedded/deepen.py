@@ -1,4 +1,6 @@
-"""What a sentence says to the one tool that it means, beyond what is read for every tool: values by meaning, texts by rest.
+"""What a sentence says to the one tool that it means, beyond what is read for every tool.
+
+Values by their meaning, yes-or-no by its label, and the words that are left for a text that is needed.
 
 Called by `dialogue.py`.
 """
@@ -14,6 +16,7 @@ from integrations.models.embedded.catalogue import Tool
 from integrations.models.embedded.extract import Scene, active, derived
 from integrations.models.embedded.residue import quoted, residue
 from integrations.models.embedded.schema import Path, Slot
+from integrations.models.embedded.spans import without
 from integrations.models.embedded.text import STOP_EN, common_runs, is_chinese
 from integrations.models.embedded.words import FILLER_ZH, REASON
 
@@ -83,10 +86,9 @@ def _nearest(word: str, said: list[str], words: meaning.Words) -> str | None:
 
 def _unread(scene: Scene) -> str:
     """The sentence without what is typed: a day is near a morning, but is none."""
-    text = scene.spans.text
-    for span in (*scene.spans.days, *scene.spans.clocks, *scene.spans.codes, *scene.spans.numbers):
-        text = text[: span.start] + " " * (span.end - span.start) + text[span.end :]
-    return text
+    spans = scene.spans
+    text = without(spans.text, (*spans.days, *spans.clocks))
+    return without(text, (*spans.codes, *spans.numbers))
 
 
 def _others(tool: Tool, slot: Slot, words: meaning.Words) -> frozenset[str]:

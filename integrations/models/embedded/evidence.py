@@ -83,7 +83,6 @@ def for_tool(said: Said, how: Tone, scene: Scene, ids: frozenset[str], own_verb:
         "terms": said.matched / 4,
         "terms_share": said.covered,
         "title": said.title,
-        "example": max(0.0, said.likeness - 0.3),
         "words": said.meant.sum / 4,
         "words_share": said.meant.share,
         "words_title": said.meant.title,

@@ -30,8 +30,13 @@ Kind = Literal[
 _PLATE_EXAMPLE = re.compile(r"^[\u4e00-\u9fa5][A-Z][·・]?[A-Z0-9]{5,6}$")
 PLACE = re.compile(r"位置|地点|地址|方位|哪里|location|address|\bwhere\b|place", re.I)
 _TIME_PATTERN = re.compile(r":\(?\[0-5\]")
-_NAME = re.compile(
-    r"姓名|联系人|[人者员客生]的?名字|\b(full name|name of (the )?(person|patient|visitor|doctor|holder))", re.I
+_NAME = re.compile(r"姓名|联系人|[人者员客生]的?名字|\bfull name\b", re.I)
+_PERSON = re.compile(
+    r"(?:person|people|patient|visitor|guest|doctor|contact|holder|recipient|collector|applicant|volunteer|member|owner|tenant"
+    r"|worker|child|sender|resident)_?name\b|\bname of (?:the |a |an )?(?:person|patient|visitor|guest"
+    r"|doctor|contact|holder"
+    r"|recipient|collector|applicant|volunteer|member|owner|tenant|worker|child|sender|resident)",
+    re.I,
 )
 _DATE_WORDS = re.compile(r"日期|\bdate\b|yyyy-MM-dd", re.I)
 _TIME_WORDS = re.compile(r"时间|\btime\b", re.I)

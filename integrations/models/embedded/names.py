@@ -11,12 +11,16 @@ _SURNAMES = (
 )
 # What follows a name, never part of it.
 _AFTER = "来过到去的了在和跟给我要想今明后昨周下上个位帮是叫打挂电手住约申报登做这那听预有吗呢吧啊也都还先"
-_CUE = r"(?:我叫|名叫|叫做?|姓名[是为:：]?|名字[是叫:：]?|我是|联系人[是:：]?|登记[一下]*[:：]|给|帮|替|为|找|姓名|[妈爸爷奶公婆儿女弟妹哥姐孩孙闺]|师傅|医生|保姆|阿姨|的)"
+_CUE = (
+    r"(?:我叫|名叫|叫做?|姓名[是为:：]?|名字[是叫:：]?|我是|联系人[是:：]?|登记[一下]*[:：]"
+    r"|给|帮|替|为|找|姓名|[妈爸爷奶公婆儿女弟妹哥姐孩孙闺]|师傅|医生|保姆|阿姨|的)"
+)
 _ROLE = r"(?:医生|大夫|师傅|主任|老师|先生|女士|教练|阿姨)"
 _CHINESE = re.compile(rf"(?P<cue>{_CUE})?[,，\s]*(?P<name>(?:{_SURNAMES})[\u4e00-\u9fff]{{1,2}})(?=(?P<role>{_ROLE})?)")
 _TITLED = re.compile(r"\b(?:dr|doctor|mr|mrs|ms|miss|coach)\.? (?P<name>[A-Z][a-z]+(?: [A-Z][a-z]+)?)")
 _CUED = re.compile(
-    r"(?i:\b(?:for|name(?: is|'s)?|called|named|i'?m|i am|this is|my \w+)[,:]?) (?P<name>[A-Z][a-z]+(?: [A-Z][a-z]+){0,2})"
+    r"(?i:\b(?:for|name(?: is|'s)?|called|named|i'?m|i am|this is|my \w+)[,:]?) (?P<name>[A-Z][a-z]+(?:"
+    r" [A-Z][a-z]+){0,2})"
 )
 _PAIR = re.compile(r"\b(?P<name>[A-Z][a-z]+ [A-Z][a-z]+)\b")
 _NO_NAME = re.compile(

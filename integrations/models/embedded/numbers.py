@@ -134,12 +134,10 @@ def numbers(text: str) -> list[Number]:
             )
         ):
             continue
-        value = Decimal(match["digits"].replace(",", "")) if match["digits"] else None
-        if value is None:
-            whole = to_int(match["zh"] or match["en"])
-            if whole is None:
-                continue
-            value = Decimal(whole)
+        whole = None if match["digits"] else to_int(match["zh"] or match["en"])
+        if not match["digits"] and whole is None:
+            continue
+        value = Decimal(match["digits"].replace(",", "") if match["digits"] else whole or 0)
         unit, end = "", match.end()
         half = re.match(r"\s*个?半(?=个?(小时|钟头|钟|月|年|天))", text[end:])
         if half and text[end : end + 1] != "半":

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from integrations.models.embedded.catalogue import Tool
-from integrations.models.embedded.spans import Spans
+from integrations.models.embedded.spans import Spans, without
 from integrations.models.embedded.text import STOP_EN, common_runs, normalise, stem
 from integrations.models.embedded.words import VERBS
 
@@ -90,14 +90,12 @@ def quoted(text: str) -> str | None:
 
 
 def residue(tool: Tool, spans: Spans, taken: Iterable[str]) -> str | None:
-    """The longest stretch of words that nothing else accounts for. `taken` are words that other values were read from."""
+    """The longest stretch of words that nothing else accounts for. `taken` are the words of other values."""
     if (words := quoted(spans.text)) is not None:
         return words
-    text = list(spans.text)
-    found = [*spans.emails, *spans.phones, *spans.plates, *spans.days, *spans.clocks, *spans.numbers, *spans.places]
-    for span in [*found, *(c for c in spans.codes if len(c.value) > 2)]:
-        text[span.start : span.end] = "\n" * (span.end - span.start)
-    left = "".join(text)
+    left = without(spans.text, (*spans.emails, *spans.phones, *spans.plates, *spans.places), "\n")
+    left = without(left, (*spans.days, *spans.clocks, *spans.numbers), "\n")
+    left = without(left, (c for c in spans.codes if len(c.value) > 2), "\n")
     for word in sorted(set(taken), key=len, reverse=True):
         if len(word) > 1:
             left = left.replace(word, "\n" * len(word))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from integrations.models.embedded.arguments import fitting
@@ -92,7 +93,7 @@ def each_id(tool: Tool, values: Mapping[Path, Any], scene: Scene) -> Calls | Non
         if slot.kind != "code" or not slot.required or not slot.schema.get("pattern") or slot.path not in values:
             continue
         codes = [c for c in scene.spans.codes if tool.accepts(slot, c.value.upper())]
-        listed = [b for a, b in zip(codes, codes[1:], strict=False) if _LISTED.match(scene.spans.text[a.end : b.start])]
+        listed = [b for a, b in pairwise(codes) if _LISTED.match(scene.spans.text[a.end : b.start])]
         if codes and listed and len(listed) == len(codes) - 1:
             calls: Calls = []
             for code in codes:

@@ -85,7 +85,7 @@ _SPOKEN = re.compile(
 
 
 def spoken(text: str) -> str:
-    """Digits said one by one as digits (LN二零四五一九, 六零零一), and letters that are spelt (m o 205512) as one word."""
+    """Digits said one by one as digits (LN二零四五, 六零零一), letters that are spelt (m o 205512) as one word."""
     text = _SPELT.sub(lambda m: m[1].replace(" ", ""), text)
     return _SPOKEN.sub(lambda m: m[0].translate(_DIGITS_ZH), text)
 

@@ -16,7 +16,7 @@ from integrations.models.embedded.dates import When
 from integrations.models.embedded.names import person
 from integrations.models.embedded.numbers import to_int
 from integrations.models.embedded.schema import Slot
-from integrations.models.embedded.spans import Span, Spans
+from integrations.models.embedded.spans import Span, Spans, without
 from integrations.models.embedded.text import HAN
 from integrations.models.embedded.words import ALL, FAULT, NOTHING_SUBJECT, WHOLE_FAULT
 
@@ -285,9 +285,8 @@ def _time(slot: Slot, asking: Asking) -> Found | None:
 
 
 def _name(slot: Slot, asking: Asking) -> Found | None:
-    text, spans = asking.spans.text, asking.spans
-    for span in (*spans.days, *spans.clocks, *spans.plates, *spans.phones):  # 周天 is a Sunday, 金陵路 no one
-        text = text[: span.start] + " " * (span.end - span.start) + text[span.end :]
+    spans = asking.spans  # 周天 is a Sunday, 金陵路 no one
+    text = without(without(spans.text, (*spans.days, *spans.clocks)), (*spans.plates, *spans.phones))
     found = person(text, alone=asking.only or (asking.asked and len(asking.spans.text) <= 8))
     if found is None or found[1] in asking.used:
         return None
@@ -314,8 +313,10 @@ def _window(slot: Slot, asking: Asking) -> Found | None:
 
 
 _ADDRESS = re.compile(
-    r"(?:地址|住址)(?:就?是|为|在|[:：])?\s*([^，,。;；\s]{3,60})|\b(?:address is|address:|at)\s+(\d+[^,.;]{4,60}(?:St|Street|Rd|Road"
-    r"|Ave|Avenue|Lane)\b[^,.;]{0,30})|\b(\d+[/\w]* [A-Z][a-z]+ (?:St|Street|Rd|Road|Ave|Avenue|Lane)\b(?:, [A-Z][a-z]+)?)"
+    r"(?:地址|住址)(?:就?是|为|在|[:：])?\s*([^，,。;；\s]{3,60})|\b(?:address is|address:"
+    r"|at)\s+(\d+[^,.;]{4,60}(?:St|Street|Rd|Road"
+    r"|Ave|Avenue|Lane)\b[^,.;]{0,30})|\b(\d+[/\w]* [A-Z][a-z]+ (?:St|Street|Rd|Road|Ave|Avenue"
+    r"|Lane)\b(?:, [A-Z][a-z]+)?)"
 )
 
 
@@ -388,6 +389,6 @@ def _bare(clause: str, summary: str) -> str:
 
 _READERS: dict[str, Callable[[Slot, Asking], Found | None]] = {
     "enum": _enum, "bool": _bool, "email": _email, "phone": _phone, "plate": _plate, "code": _code, "number": _number,
-    "integer": _number, "date": _day, "datetime": _moment, "month": _month, "time": _time, "name": _name, "window": _window, "place": _place,
-    "text": _text,
+    "integer": _number, "date": _day, "datetime": _moment, "month": _month, "time": _time, "name": _name,
+    "window": _window, "place": _place, "text": _text,
 }  # fmt: skip

@@ -10,7 +10,7 @@ import re
 # What a sentence asks for, by its verb. A tool's class is found with the same lists in its own summary.
 VERBS: dict[str, re.Pattern[str]] = {
     "lookup": re.compile(
-        r"查|看看|看下|看一|我看|想看|要看|问|多少|多久|几[个张笔点次号]|哪|什么|有没有|还有|还剩|剩多少"
+        r"查|瞅|睇|瞧|看哈|有啥|有冇|好久|看看|看下|看一|我看|想看|要看|问|多少|多久|几[个张笔点次号]|哪|什么|有没有|还有|还剩|剩多少"
         r"|有[^，,]*[吗么嘛]|吗|怎么样|咋样|进度|进展|明细|详情|记录|流水|历史|列表|清单"
         r"|了没|没有[?？]?$|没得|欠|为什么"
         r"|\b(show|list|what|whats|what's|how|when|where|which|any|is there|are there|do i|did i|have i"
@@ -67,7 +67,7 @@ WHOLE_FAULT = re.compile(
 REPORT = re.compile(r"故障|坏了|损坏|问题上报|报障|\b(broken|fault|faulty|defect|out of order|problem)\b", re.I)
 
 QUESTION = re.compile(
-    r"[?？]|吗|呢|多少|多久|几[个张笔点次]|哪|什么|怎么|咋|为什么|了没|没有$|没得"
+    r"[?？]|吗|呢|多少|多久|几[个张笔点次]|哪|什么|怎么|咋|为什么|了没|没有$|没得|啥|咩|伐$|有冇|好久|好多钱|得不得|[\u4e00-\u9fff]没$"
     r"|^\s*(what|how|when|where|which|who|why|is|are|do|does|did|any|was|were|have|has)\b",
     re.I,
 )
@@ -94,14 +94,16 @@ YES = re.compile(
     re.I,
 )
 CORRECTION = re.compile(
-    r"^((?:哎|啊|哦|噢|嗯|唉)?[,，\s]*(?:不对)+(?:[,，\s]*不对)*|啊?不不+|搞错了|哦不|啊不|oops|i beg your pardon|beg pardon|sorry,? sorry"
+    r"^((?:哎|啊|哦|噢|嗯|唉)?[,，\s]*(?:不对)+(?:[,，\s]*不对)*|啊?不不+|搞错了|哦不|啊不|oops|i beg"
+    r" your pardon|beg pardon|sorry,? sorry"
     r"|my mistake|wait|hang on|不是|错了|说错了|弄错了|等等|等一下|更正|应该是|改成|改为|改到|改一下|换成|no[,，]|not "
     r"|actually|sorry|scratch that|wrong|i meant?|correction|make (it|that)"
     r"|change (it|that|the \w+) to|rather|instead)[,，。:：、\s]*",
     re.I,
 )
 CORRECTION_FILLER = re.compile(
-    r"^(说错了|错了|不对|i said|not [^,，.]{1,20}[,，.]|sorry|我是说|应该|应当|应该是|是|改成|改为|改到|换成|我说的是|i meant?|it'?s|it is"
+    r"^(说错了|错了|不对|i said|not [^,，.]{1,20}[,，.]|sorry|我是说|应该|应当|应该是|是|改成|改为|改到"
+    r"|换成|我说的是|i meant?|it'?s|it is"
     r"|it should be|to|should be|make it|the|no)[,，:：\s]*",
     re.I,
 )
@@ -211,13 +213,15 @@ REASON = re.compile(
 )
 # A slip that is put right in the same sentence: what follows takes the place of what was said before.
 AMENDS = re.compile(
-    r"[,，。.\s]*(?:啊不对?|哦不对?|噢不对?|不对不对|说错了|不对[,，]|\bno,? wait|\bwait,? no|\bsorry,? sorry|\bscratch that"
+    r"[,，。.\s]*(?:啊不对?|哦不对?|噢不对?|不对不对|说错了|不对[,，]|\bno,? wait|\bwait,? no|\bsorry,?"
+    r" sorry|\bscratch that"
     r"|\bactually,? (?=make|not|no)|[,.] (?:sorry|i mean|no),? (?=not|make|i mean))[,，\s]*",
     re.I,
 )
 # A form is given up at the beginning of a sentence that may go on with something else, or at its end.
 DROPS = re.compile(
-    r"^(?:哎|唉|那|嗯|哦|ah|oh|ok|actually|well)?[,，\s]*(?:算了(?:算了)?|不弄了|never ?mind|forget (?:it|that|about it)|leave (?:it|that)"
+    r"^(?:哎|唉|那|嗯|哦|ah|oh|ok|actually|well)?[,，\s]*(?:算了(?:算了)?|不弄了|never ?mind|forget"
+    r" (?:it|that|about it)|leave (?:it|that)"
     r"|drop (?:it|that)|skip (?:it|that))(?:吧|啦)?(?=[,，。.!\s]|$)",
     re.I,
 )
