@@ -24,10 +24,10 @@ from integrations.models.embedded.extract import Scene
 from integrations.models.embedded.rank import WEIGHTS, Catalogue, evidence_of
 from integrations.models.embedded.spans import spans_of
 from integrations.models.embedded.text import normalise, spoken
-from schemas.tool import ToolSpec
 from tests.eval.judge import named
 from tests.eval.run import TODAY, language_of
 from tests.eval.sets import FIRST, PAIRS, documents, items, loaded
+from tests.support.eval import spec_of
 
 NOW = datetime.fromisoformat(TODAY).replace(tzinfo=UTC)
 GROUPS = ((*FIRST, "oos"), *PAIRS)
@@ -55,9 +55,7 @@ def examples() -> Iterator[Example]:
             for domain in domains:
                 names = tuple(loaded(domain, [*have]))
                 if names not in catalogues:
-                    tools = [t["function"] for n in names for t in have[n].tools]
-                    specs = [ToolSpec(t["name"], t["description"], t["parameters"]) for t in tools]
-                    catalogues[names] = Catalogue(specs)
+                    catalogues[names] = Catalogue([spec_of(t) for n in names for t in have[n].tools])
                 own = {t["function"]["name"] for t in have[domain].tools} if domain in have else set()
                 for item in items(domain, "develop"):
                     turn = item.turns[0]

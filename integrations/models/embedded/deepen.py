@@ -34,7 +34,9 @@ def deepened(
     if words is not None:
         unread = _unread(scene)
         for slot in (s for s in slots if s.kind == "enum" and not s.variant and not derived(tool, s)):
-            value = enums.near(enums.hear(unread), slot, words, _others(tool, slot, words), sure=not slot.required)
+            value = enums.near(
+                enums.hear(unread), slot, words, _others(tool, slot, words), sure=tool.write or not slot.required
+            )
             if value is not None and tool.accepts(slot, value):
                 added[slot.path] = value
         for slot in (s for s in slots if s.kind == "bool" and not s.required):

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from integrations.models.embedded import corrections
 from integrations.models.embedded.arguments import fitting
+from integrations.models.embedded.asking import Found
 from integrations.models.embedded.deepen import deepened
 from integrations.models.embedded.extract import Scene, derive, extract, missing
 from integrations.models.embedded.forms import new_values, raw_slot, switches, wanted
@@ -23,7 +24,6 @@ from integrations.models.embedded.several import each_id, requests
 from integrations.models.embedded.spans import spans_of
 from integrations.models.embedded.state import Ask, Call, Form, Reply, Say, State
 from integrations.models.embedded.text import normalise, spoken
-from integrations.models.embedded.values import Found
 from integrations.models.embedded.words import (
     AMENDS,
     CANCEL,

@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from integrations.models.embedded.asking import Found
 from integrations.models.embedded.catalogue import Tool
 from integrations.models.embedded.extract import Scene
 from integrations.models.embedded.lexicon import Meant
 from integrations.models.embedded.schema import Path, Slot
-from integrations.models.embedded.values import Found
 from integrations.models.embedded.verbs import HOW_TO
 from integrations.models.embedded.words import (
     DEMAND,

@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from integrations.models.embedded import enums
+from integrations.models.embedded.asking import Asking, Found
 from integrations.models.embedded.catalogue import Tool
 from integrations.models.embedded.labels import is_other
 from integrations.models.embedded.schema import Path, Slot
 from integrations.models.embedded.spans import Spans
-from integrations.models.embedded.values import Asking, Found, complaint, read
+from integrations.models.embedded.values import complaint, read
 from integrations.models.embedded.words import ANY, PAST
 
 Values = Mapping[Path, Any]
@@ -177,6 +178,7 @@ def _asking(
         accepts=lambda value: tool.accepts(slot, value),
         rivals=rivals,
         titled=tool.titled,
+        writes=tool.write,
         used=used,
     )
 

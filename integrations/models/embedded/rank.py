@@ -14,13 +14,13 @@ from functools import lru_cache
 from pathlib import Path as File
 
 from integrations.models.embedded import meaning
+from integrations.models.embedded.asking import Found
 from integrations.models.embedded.catalogue import Tool, compile_tools
 from integrations.models.embedded.evidence import Said, for_none, for_tool, tone
 from integrations.models.embedded.extract import Scene, extract, missing
 from integrations.models.embedded.lexicon import Lexicon, Meant
 from integrations.models.embedded.schema import Path
 from integrations.models.embedded.text import canonical, terms
-from integrations.models.embedded.values import Found
 from integrations.models.embedded.verbs import verbs_of
 from integrations.models.embedded.words import ELSEWHERE
 from schemas.tool import SEARCH_TOOLS, ToolSpec
@@ -55,7 +55,7 @@ class Ranked:
     """A tool with its score (the natural logarithm of its odds against no tool) and what the sentence fills.
 
     `coverage` is the share of the sentence that the tool's text has, `allowed` whether it has what a write needs,
-    `lift` what its place in a choice adds to its rank alone.
+    `lift` what its place in a choice adds to its rank alone, `asked` that a question is no order.
     """
 
     tool: Tool
@@ -65,6 +65,7 @@ class Ranked:
     likeness: float
     allowed: bool
     lift: float = 0.0
+    asked: bool = False
 
 
 class Catalogue:
@@ -166,6 +167,7 @@ def rank(catalogue: Catalogue, text: str, scene: Scene, places: Mapping[str, flo
             said.likeness,
             _allowed(said, evidence, text),
             places.get(said.tool.name, 0.0),
+            bool(evidence.get("question_for_write")) and not evidence.get("want_for_create"),
         )
         for said, evidence in found
     ]
@@ -230,4 +232,4 @@ def clear(ranked: Sequence[Ranked]) -> Ranked | None:
     if top.likeness >= ALIKE:
         return top
     whole = top.tool.write and not missing(top.tool, {path: f.value for path, f in top.found.items()})
-    return None if top.score < bar or (whole and ahead < _AHEAD) else top
+    return None if top.score < bar or (whole and (ahead < _AHEAD or top.asked)) else top

@@ -5,50 +5,18 @@ whole tool.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from integrations.models.embedded import amounts, enums
+from integrations.models.embedded import amounts, enums, moments
+from integrations.models.embedded.asking import Asking, Found
 from integrations.models.embedded.clock import part_of_day
-from integrations.models.embedded.dates import When
 from integrations.models.embedded.names import person
 from integrations.models.embedded.numbers import to_int
 from integrations.models.embedded.schema import Slot
-from integrations.models.embedded.spans import Span, Spans, without
+from integrations.models.embedded.spans import Span, without
 from integrations.models.embedded.text import HAN
 from integrations.models.embedded.words import ALL, FAULT, NOTHING_SUBJECT, WHOLE_FAULT
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A value with the place of the words it was read from ((-1, -1) where no word said it)."""
-
-    value: Any
-    start: int = -1
-    end: int = -1
-    strong: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """How a slot is asked of a sentence. `asked`: the resident was just asked for it; `only`: for it alone.
-
-    `rivals` are the number slots that were asked for together, `used` the starts of numbers that filled another slot,
-    `titled` the English stems of the tool's own title, which tell no value apart.
-    """
-
-    spans: Spans
-    heard: enums.Heard
-    now: datetime
-    past: bool
-    asked: bool = False
-    only: bool = False
-    accepts: Callable[[Any], bool] = field(default=lambda _value: True)
-    rivals: int = 0
-    titled: frozenset[str] = frozenset()
-    used: frozenset[int] = frozenset()
 
 
 def read(slot: Slot, asking: Asking) -> Found | None:
@@ -200,90 +168,6 @@ def _number(slot: Slot, asking: Asking) -> Found | None:
 _NO_ID = 100_000
 
 
-def _when(slot: Slot, asking: Asking) -> When | None:
-    found = asking.spans.past_days if asking.past else asking.spans.days
-    found = [w for w in found if w.start not in asking.used]
-    if slot.role == "from" and found and _UNTIL.search(asking.spans.text[: found[0].start]) and not asking.only:
-        return None
-    return found[0] if found else None
-
-
-_UNTIL = re.compile(r"(?:\b(?:until|till|through)|^\s*(?:to|到|至))\s*$", re.I)
-
-
-def _day(slot: Slot, asking: Asking) -> Found | None:
-    when = _when(slot, asking)
-    if when is None:
-        return None
-    if slot.role == "to":
-        if when.open or (when.grain == "year" and when.last > asking.now.date()):
-            return None
-        chosen = when.last
-    else:
-        if slot.role == "" and when.grain in ("month", "year", "span") and when.first != when.last:
-            return None
-        chosen = when.first
-    return Found(_written(chosen, slot), when.start, when.end)
-
-
-def _moment(slot: Slot, asking: Asking) -> Found | None:
-    when = _when(slot, asking)
-    if when is None:
-        return None
-    if slot.role == "to" and when.open:
-        return None
-    clock = asking.spans.clocks[0] if asking.spans.clocks else None
-    if slot.role == "to":
-        at = datetime.combine(when.last, clock.to if clock and clock.to else time(23, 59, 59), asking.now.tzinfo)
-    elif slot.role == "" and clock is None:
-        return None
-    else:
-        at = datetime.combine(when.first, clock.at if clock else time(0), asking.now.tzinfo)
-    plain = re.search(r"yyyy-MM-dd HH:mm(:ss)?", slot.about)
-    if slot.schema.get("format") != "date-time" and (plain or slot.kind == "datetime"):
-        return Found(
-            at.strftime("%Y-%m-%d %H:%M:%S" if not plain or plain[1] else "%Y-%m-%d %H:%M"), when.start, when.end
-        )
-    return Found(at.isoformat(), when.start, when.end)
-
-
-def _month(slot: Slot, asking: Asking) -> Found | None:
-    when = _when(slot, asking)
-    if when is None or (when.grain in ("day", "week") and not asking.only and not slot.role):
-        return None
-    if slot.role == "to":
-        if when.open:
-            return None
-        return Found(_month_text(when.last, slot), when.start, when.end)
-    if slot.role == "" and (when.first.year, when.first.month) != (when.last.year, when.last.month):
-        return None
-    return Found(_month_text(when.first, slot), when.start, when.end)
-
-
-def _month_text(day: date, slot: Slot) -> str:
-    return day.strftime("%Y%m" if re.search(r"yyyyMM(?!-)", slot.about) and not slot.schema.get("pattern") else "%Y-%m")
-
-
-def _written(day: date, slot: Slot) -> str:
-    if slot.schema.get("format") != "date" and re.search(r"yyyy-MM-dd HH:mm:ss", slot.about):
-        return day.strftime("%Y-%m-%d") + (" 23:59:59" if slot.role == "to" else " 00:00:00")
-    return day.isoformat()
-
-
-def _time(slot: Slot, asking: Asking) -> Found | None:
-    moments = [c for c in asking.spans.clocks if c.spelt]
-    if not moments:
-        return next(
-            (Found("12:00", c.start, c.end) for c in asking.spans.clocks if _NOON.match(asking.spans.text, c.start)),
-            None,
-        )
-    last = slot.role == "to" and (moments[0].to is not None or len(moments) > 1)
-    chosen = moments[-1] if last else moments[0]
-    at = chosen.to if last and chosen.to is not None else chosen.at
-    seconds = str(slot.schema.get("pattern", "")).count(":") == 2 or slot.schema.get("format") == "time"
-    return Found(at.strftime("%H:%M:%S" if seconds else "%H:%M"), chosen.start, chosen.end)
-
-
 def _name(slot: Slot, asking: Asking) -> Found | None:
     spans = asking.spans  # 周天 is a Sunday, 金陵路 no one
     text = without(without(spans.text, (*spans.days, *spans.clocks)), (*spans.plates, *spans.phones))
@@ -300,16 +184,6 @@ def _name(slot: Slot, asking: Asking) -> Found | None:
 
 _SERVES = re.compile(r"医生|大夫|师傅|教练|老师|doctor|coach|teacher|trainer", re.I)
 _ROLE = re.compile(r"医生|大夫|师傅|教练|老师|\b(dr|doctor|coach|teacher)\b", re.I)
-_NOON = re.compile(r"正午|中午|\bnoon\b|\bmidday\b", re.I)
-
-
-def _window(slot: Slot, asking: Asking) -> Found | None:
-    window = asking.spans.window
-    if window is None:
-        return None
-    begins, ends = slot.ends
-    value: Mapping[str, str] = {begins: window.begins.isoformat(), ends: window.ends.isoformat()}
-    return Found(dict(value), window.start, window.end)
 
 
 _ADDRESS = re.compile(
@@ -389,6 +263,6 @@ def _bare(clause: str, summary: str) -> str:
 
 _READERS: dict[str, Callable[[Slot, Asking], Found | None]] = {
     "enum": _enum, "bool": _bool, "email": _email, "phone": _phone, "plate": _plate, "code": _code, "number": _number,
-    "integer": _number, "date": _day, "datetime": _moment, "month": _month, "time": _time, "name": _name,
-    "window": _window, "place": _place, "text": _text,
+    "integer": _number, "date": moments.day, "datetime": moments.moment, "month": moments.month, "name": _name,
+    "time": moments.time_of_day, "window": moments.window, "place": _place, "text": _text,
 }  # fmt: skip
