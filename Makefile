@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run hello test check install install-dev browser bench-openapi bench-peers demo-faults
+.PHONY: run hello test check install install-dev browser bench-openapi bench-peers demo-faults eval
 
 run: install
 	$(BIN)/python app.py
@@ -19,7 +19,7 @@ test: install-dev browser check
 check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy app.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/e2e tests/browser bench/*.py
+	$(BIN)/mypy app.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/eval tests/e2e tests/browser bench/*.py
 	$(BIN)/lint-imports
 
 install: $(VENV)/.installed
@@ -53,3 +53,7 @@ bench-peers:
 # Every fault of the embedded estate on every operation, with what the resident reads; two to five minutes.
 demo-faults: install-dev
 	$(BIN)/python -m bench.demo_faults
+
+# How much of the evaluation sets (tests/eval) the embedded model gets right, by domain, language and kind.
+eval: install-dev
+	$(BIN)/python -m tests.eval.run

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from integrations.models.embedded.catalogue import EXAMPLES, verb_classes
-from integrations.models.embedded.rank import verbs_of
 from integrations.models.embedded.text import halves, terms
+from integrations.models.embedded.verbs import verbs_of
 from integrations.upstream.target import Target
 from schemas.tool import ToolSpec
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import jsonschema_rs
 
 from integrations.models.embedded.schema import Path, Slot, slots_of
-from integrations.models.embedded.text import canonical, halves, is_chinese, terms, words_of_name
+from integrations.models.embedded.text import canonical, halves, is_chinese, stem, terms, words_of_name
 from integrations.models.embedded.words import REPORT, VERBS
 from schemas.tool import ToolSpec
 
@@ -25,17 +25,20 @@ WRITING = frozenset({"create", "pay", "cancel", "change", "rate", "extend"})
 @dataclass(frozen=True, slots=True)
 class Tool:
     """One tool. `verbs` are the classes of its own summary, `write` whether it changes anything, as far as can
-    be told. `own_verb` are the terms of its verb where that is of no class (archive, 归档).
+    be told. `own_verb` are the terms of its verb where that is of no class (archive, 归档), `titled` the stems of its
+    English title, `plain` the slots where none depends on another.
     """
 
     spec: ToolSpec
     zh: str
     en: str
     slots: tuple[Slot, ...]
+    plain: tuple[Slot, ...] | None
     checks: Mapping[tuple[Path, int], Any]
     check: Any
     verbs: frozenset[str]
     own_verb: frozenset[str]
+    titled: frozenset[str]
     write: bool
     reports: bool
     records: bool
@@ -92,10 +95,12 @@ def compile_tool(spec: ToolSpec) -> Tool:
         zh=_title(zh),
         en=_title(en),
         slots=slots,
+        plain=None if any(s.when for s in slots) else tuple({s.path: s for s in reversed(slots)}.values())[::-1],
         checks={(s.path, id(s)): _validator(s.schema) for s in slots if s.kind != "opaque"},
         check=_validator(spec.parameters),
         verbs=verbs,
         own_verb=_own_verb(zh, en, spec),
+        titled=frozenset(stem(w) for w in re.findall(r"[a-z]+", en.lower())),
         write=spec.effect == "write" or bool(verbs & WRITING),
         reports=bool(REPORT.search(f"{body} {' '.join(e for e, _ in examples)}")),
         records="lookup" in verbs and bool(RECORDS.search(summary)),

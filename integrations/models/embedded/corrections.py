@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from integrations.models.embedded.asking import Found
 from integrations.models.embedded.extract import Scene, active, extract
 from integrations.models.embedded.schema import Path, Slot
 from integrations.models.embedded.spans import Spans, places_in
 from integrations.models.embedded.state import Form
 from integrations.models.embedded.text import HAN
-from integrations.models.embedded.values import Found
 from integrations.models.embedded.words import CORRECTION, CORRECTION_FILLER
 
 _FREE = frozenset({"text", "place"})

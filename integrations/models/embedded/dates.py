@@ -21,11 +21,16 @@ _MONTH_NAME = (
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
 _DAY_NAME = (
-    r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r(?:s(?:day)?)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
+    r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:s|nesday)?|thu(?:r(?:s(?:day)?)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
 )
 _RELATIVE = {
     "大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "昨晚": -1, "今天": 0, "今日": 0, "今晚": 0, "今早": 0,
-    "今儿": 0, "当天": 0,
+    "今儿": 0, "今儿个": 0, "当天": 0, "今朝": 0, "今夜": 0, "昨儿": -1, "昨儿个": -1, "昨夜": -1,
+    "前儿": -2, "前日": -2,
+    "明朝": 1, "明儿个": 1, "听日": 1, "聽日": 1, "听朝": 1, "听晚": 1, "琴日": -1,
+    "寻日": -1, "后日": 2, "后儿": 2, "后晚": 2, "后儿个": 2,
+    "tmrw": 1, "tmw": 1, "2moro": 1, "tmrow": 1, "tomorrow's": 1, "today's": 0, "tonite": 0,
+    "a week from today": 7, "a week today": 7, "one week from today": 7, "a week from tomorrow": 8,
     "明天": 1, "名天": 1, "明日": 1, "明早": 1, "明晚": 1, "明儿": 1, "后天": 2, "大后天": 3,
     "the day before yesterday": -2, "yesterday": -1, "today": 0, "tonight": 0, "tomorrow": 1, "tmr": 1, "tomorow": 1,
     "the day after tomorrow": 2, "day after tomorrow": 2, "last night": -1, "this morning": 0,
@@ -43,16 +48,17 @@ _PATTERN = re.compile(
             r"(?P<zhy>(?P<yy>\d{4}|[去今明前])年)",
             r"(?P<cmon>(?P<crel>上上个?|上个?|下个?|这个?|本|当)月)(?![饼球])",
             r"(?P<cweek>(?P<wrel>上上个?|上个?|下下个?|下个?|这个?|本)?(?:周|星期"
-            r"|礼拜)(?P<wday>[一二三四五六日天1-6])(?![年月]))",
-            r"(?P<cwk>(?P<krel>上上个?|上个?|下下个?|下个?|这个?|本)(?:周末|周|星期|礼拜))|(?P<wend>周末)",
-            rf"(?P<zin>(?P<zn>{_N})[天日](?:之?后|以后))",
+            r"|礼拜)(?P<wday>[一二三四五六日天1-6])(?![年月期个天份]))",
+            r"(?P<cwk>(?P<krel>上上个?|上个?|下下个?|下个?|这个?|本)(?:周末|周|星期|礼拜))|(?P<wend>周末|双休日)",
+            rf"(?P<zin>(?P<zn>{_N})[天日](?:之?后|以后|过后))",
             rf"(?P<zlast>(?:最近|近|过去)(?P<ln>{_N})?(?:个)?(?P<lu>天|日|周|星期|月|年))",
             rf"(?P<zdom>(?<![\d年楼栋A-Za-z])(?P<dd>{_N})[号日](?![楼栋线院门厅馆]))",
             rf"(?P<emd>\b(?P<em>{_MONTH_NAME})\.?\s+(?P<ed>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s*(?P<ey>\d{{4}}))?)",
             rf"(?P<edm>\b(?P<fd>\d{{1,2}})(?:st|nd|rd"
             rf"|th)?\s+(?:of\s+)?(?P<fm>{_MONTH_NAME})\b(?:,?\s*(?P<fy>\d{{4}}))?)",
+            r"(?P<edom>\b(?:on |by |until |from |for )?the (?P<dom>\d{1,2})(?:st|nd|rd|th)\b(?! floor))",
             rf"(?P<emon>\b(?P<gm>{_MONTH_NAME})(?:\s+(?P<gy>\d{{4}}))?\b(?!'))",
-            rf"(?P<eweek>\b(?:(?P<erel>this|next|last|coming)\s+)?(?P<eday>{_DAY_NAME})\b)",
+            rf"(?P<eweek>\b(?:(?P<erel>this coming|this|next|last|coming)\s+)?(?P<eday>{_DAY_NAME})\b(?:'s)?)",
             r"(?P<eper>\b(?P<prel>this|next|last|previous|current)\s+(?P<punit>week|weekend|month|year)\b)",
             r"(?P<ein>\bin\s+(?P<en>\d+|two|three|four|five|six|seven|a)\s+(?P<eu>days?|weeks?)\b)",
             r"(?P<elast>\b(?:last|past|previous)\s+(?P<pn>\d+|two|three|four|five|six)\s+(?P<pu>days?|weeks?"
@@ -63,6 +69,7 @@ _PATTERN = re.compile(
     re.I,
 )
 _WORDS = re.compile("|".join(re.escape(w) for w in sorted(_RELATIVE, key=len, reverse=True)), re.I)
+_A_WORD = re.compile(r"\b(the|in|he|she|they|we|who|you|i|a)\s*$", re.I)
 _BETWEEN = re.compile(r"^\s*(到|至|~|～|-|—|–|to|and|until|till|through)\s*$", re.I)
 _SINCE_AFTER = re.compile(r"^\s*(以来|之后|以后|起|开始|至今)")
 _SINCE_BEFORE = re.compile(r"(自从?|从|since|after|from)\s*$", re.I)
@@ -149,6 +156,14 @@ def _day(year: int | None, month: int, day: int, today: date, past: bool) -> tup
     return _one(said)
 
 
+def _of_month(day: int, today: date, past: bool) -> tuple[date, date, Grain]:
+    """The 28th: of this month, of the next where it is over."""
+    said = today.replace(day=day)
+    if not past and said < today:
+        said = _shift(today, 1)[0].replace(day=day)
+    return _one(said)
+
+
 def _month(year: int | None, month: int, today: date) -> tuple[date, date, Grain]:
     if year is None:
         year = today.year if month <= today.month else today.year - 1
@@ -179,7 +194,7 @@ def _week(today: date, steps: int) -> tuple[date, date, Grain]:
 
 
 def _weekday(relation: str | None, weekday: int, today: date, past: bool) -> tuple[date, date, Grain]:
-    if relation and relation.lower() != "coming":
+    if relation and "coming" not in relation.lower():
         if relation.lower() == "next":  # "next Friday" said on a Wednesday is the week after
             return _one(_week(today, 1)[0] + timedelta(weekday))
         return _one(_week(today, _steps(relation))[0] + timedelta(weekday))
@@ -232,11 +247,7 @@ def _read_chinese(m: re.Match[str], today: date, past: bool) -> tuple[date, date
     if m["zlast"]:
         return _back(_int(m["ln"]) if m["ln"] else 1, m["lu"], today)
     if m["zdom"]:
-        day = _int(m["dd"])
-        said = today.replace(day=day)
-        if not past and said < today:
-            said = _shift(today, 1)[0].replace(day=day)
-        return _one(said)
+        return _of_month(_int(m["dd"]), today, past)
     return None
 
 
@@ -245,14 +256,16 @@ def _read_english(m: re.Match[str], today: date, past: bool) -> tuple[date, date
         return _day(int(m["ey"]) if m["ey"] else None, _EN_MONTHS[m["em"][:3].lower()], int(m["ed"]), today, past)
     if m["edm"]:
         return _day(int(m["fy"]) if m["fy"] else None, _EN_MONTHS[m["fm"][:3].lower()], int(m["fd"]), today, past)
+    if m["edom"]:
+        return _of_month(int(m["dom"]), today, past)
     if m["emon"]:
         if m["gm"].lower() in ("may", "mar", "march") and not m["gm"][0].isupper():
             return None
         return _month(int(m["gy"]) if m["gy"] else None, _EN_MONTHS[m["gm"][:3].lower()], today)
     if m["eweek"]:
         name = m["eday"].lower()
-        if name in ("sun", "sat", "wed", "mon") and not m["eday"][0].isupper():
-            return None
+        if name in ("sun", "sat", "wed") and not m["eday"][0].isupper() and _A_WORD.search(m.string[: m.start()]):
+            return None  # the sun, he sat
         return _weekday(m["erel"], _EN_DAYS[name[:3]], today, past)
     if m["eper"]:
         steps, unit = _steps(m["prel"]), m["punit"].lower()

@@ -9,24 +9,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from integrations.models.embedded import corrections
 from integrations.models.embedded.arguments import fitting
+from integrations.models.embedded.asking import Found
+from integrations.models.embedded.deepen import deepened
 from integrations.models.embedded.extract import Scene, active, derive, extract, missing
 from integrations.models.embedded.forms import new_values, raw_slot, switches, wanted
 from integrations.models.embedded.history import History, Turn
 from integrations.models.embedded.memory import flat, inherit
 from integrations.models.embedded.rank import ALIKE, Catalogue, Ranked, clear, rank
 from integrations.models.embedded.schema import Path
+from integrations.models.embedded.several import each_id, requests
 from integrations.models.embedded.spans import spans_of
 from integrations.models.embedded.state import Ask, Call, Form, Reply, Say, State
-from integrations.models.embedded.text import normalise
-from integrations.models.embedded.values import Found
+from integrations.models.embedded.text import normalise, spoken
 from integrations.models.embedded.words import (
+    AMENDS,
     CANCEL,
-    CONJUNCTION,
     CORRECTION,
+    DROPS,
+    DROPS_LAST,
     FAULT,
     FOLLOW,
     GREETING,
@@ -43,6 +46,10 @@ from integrations.models.embedded.words import (
 REPLAYED = 12
 _MOST_CHARACTERS = 600
 _MOST_INTERRUPTIONS = 3
+# A follow-up that is no longer than this names no other tool.
+_SHORT = 10
+# The score from which a tool is worth naming where none is meant for sure.
+_NEAR = -1.5
 
 
 class Dialogue:
@@ -53,6 +60,7 @@ class Dialogue:
         self.now: datetime = history.now
         self.facts = history.facts
         self.state = State()
+        self._amended = ""
         self._ranked: dict[str, list[Ranked]] = {}
         self._turns = list(history.turns)[-REPLAYED:]
         self._places = catalogue.places({called.name for turn in history.turns for called in turn.calls})
@@ -65,7 +73,7 @@ class Dialogue:
             if turn.calls and i + 1 < len(self._turns):
                 self._left(turn)
             else:
-                reply = self._step(normalise(turn.text).strip()[:_MOST_CHARACTERS])
+                reply = self._step(spoken(normalise(turn.text)).strip()[:_MOST_CHARACTERS])
             self._happened(turn)
         return reply
 
@@ -120,6 +128,10 @@ class Dialogue:
             return self._aside("help")
         if WHO.search(rest):
             return self._aside("who")
+        amends = AMENDS.search(rest)
+        self._amended = ""
+        if amends and amends.start() > 1:
+            rest, self._amended = rest[: amends.start()].strip(" ,，"), rest[amends.end() :].strip()
         if self.state.form is not None:
             return self._in_form(self.state.form, rest)
         return self._afresh(rest)
@@ -144,6 +156,14 @@ class Dialogue:
     def _in_form(self, form: Form, text: str) -> Reply:
         if CORRECTION.match(text) and corrections.correct(form, self._scene, text):
             return self._go_on(form)
+        dropped = DROPS.match(text) or DROPS_LAST.search(text)
+        if dropped:
+            rest = text[dropped.end() :].strip(" ,，。.")
+            top = clear(self._rank(rest)) if rest else None
+            if top is None:
+                return self._refused()
+            self._finish()
+            return self._begin(top, rest)
         if self.catalogue.elsewhere(text) and QUESTION.search(text) and not FAULT.search(text):
             return Say("off_topic", (), self._asking(form))  # 今天天气怎么样 has a date, and means none
         scene = self._scene(text, form.asked)
@@ -152,9 +172,12 @@ class Dialogue:
         )
         attached = self._attach(form)
         ranked = self._rank(text)
-        top = clear(ranked, self.catalogue, text)
+        top = clear(ranked)
         if top is not None and top.tool is not form.tool and switches(form, top, ranked, found, text):
             return self._switch(form, top, text)
+        if not found:
+            near = deepened(form.tool, scene, form.values, [s.path for s in wanted(form) if s.kind == "enum"])
+            found = {path: Found(value) for path, value in near.items()}
         if not found:
             if THANKS.match(text) and len(text) < 20 and not attached:
                 return self._aside("thanks")
@@ -180,6 +203,11 @@ class Dialogue:
     def _go_on(self, form: Form) -> Reply:
         """Ask for what is still missing, or call."""
         self._attach(form)
+        if self._amended:
+            said, self._amended = self._amended, ""
+            corrections.correct(form, self._scene, said)
+            for path, value in deepened(form.tool, self._scene(said), form.values).items():
+                form.fill(path, value)
         derive(form.tool, form.values)
         if missing(form.tool, form.values):
             return self._asking(form)
@@ -225,15 +253,21 @@ class Dialogue:
             reply = self._about_last(last, text)
             if reply is not None:
                 return reply
-        several = self._several(text)
+        several = requests(text, self._rank, self._scene)
         if several is not None:
-            return several
+            return Call(several)
         ranked = self._rank(text)
-        top = clear(ranked, self.catalogue, text)
+        top = clear(ranked)
+        follows = FOLLOW.search(text)
         if (
             last is not None
-            and (top is None or top.tool is last.tool or not (top.found or top.likeness >= ALIKE))
-            and (FOLLOW.search(text) or (len(text) <= 6 and (top is None or not QUESTION.search(text))))
+            and (
+                top is None
+                or top.tool is last.tool
+                or not (top.found or top.likeness >= ALIKE)
+                or (bool(follows) and len(text) <= _SHORT)
+            )
+            and (follows or (len(text) <= 6 and (top is None or not QUESTION.search(text))))
         ):
             followed = self._follow(last, text)
             if followed is not None:
@@ -244,7 +278,7 @@ class Dialogue:
             return Say("thanks")
         if YES.match(text):
             return Say("how_to_confirm" if self.state.parked else "acknowledged")
-        near = [r.tool for r in ranked[:3] if r.score > 1.2 and r.coverage > 0.2 and not self.catalogue.elsewhere(text)]
+        near = [r.tool for r in ranked[:3] if r.score > _NEAR]
         if near:
             return Say("did_you_mean", near)
         return Say("unclear", self.catalogue.tools, more=self.catalogue.partial)
@@ -274,36 +308,17 @@ class Dialogue:
             return None
         return self._go_on(Form(last.tool, {**last.values, **found}))
 
-    def _several(self, text: str) -> Reply | None:
-        """Two requests in one sentence, where each half alone is a whole one."""
-        for cut in CONJUNCTION.finditer(text):
-            parts = [text[: cut.start()].strip(), text[cut.end() :].strip(" ：:，,")]
-            if not all(parts):
-                continue
-            calls = []
-            for part in parts:
-                top = clear(self._rank(part), self.catalogue, part)
-                whole = self._whole(top) if top is not None else None
-                if top is None or whole is None:
-                    break
-                calls.append((top.tool, whole))
-            if len(calls) == 2 and (calls[0][0] is not calls[1][0] or calls[0][1] != calls[1][1]):
-                return Call(calls)
-        return None
-
-    def _whole(self, top: Ranked) -> Mapping[str, Any] | None:
-        values = {path: value.value for path, value in top.found.items()}
-        derive(top.tool, values)
-        return None if missing(top.tool, values) else fitting(top.tool, values)[0]
-
     def _begin(self, top: Ranked, text: str) -> Reply:
         form = Form(top.tool, {})
         for path, value in top.found.items():
             form.fill(path, value.value)
         if PRONOUN.search(text) or FOLLOW.search(text):
             inherit(form, self.state.last, self.state.called)
+        for path, value in deepened(form.tool, self._scene(text), form.values).items():
+            form.fill(path, value)
         corrections.keep_place(form, spans_of(text, self.now))
-        reply = self._go_on(form)
+        several = None if self._amended else each_id(form.tool, form.values, self._scene(text))
+        reply = Call(several) if several is not None else self._go_on(form)
         if isinstance(reply, Ask):
             self.state.form = form
         return reply

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
 from integrations.models.embedded.labels import is_other
+from integrations.models.embedded.meaning import Words, nearness
 from integrations.models.embedded.numbers import to_int
 from integrations.models.embedded.schema import Slot
 from integrations.models.embedded.text import STOP_EN, canonical, common_runs, is_chinese, stem
+from integrations.models.embedded.words import FILLER_ZH, VERBS
 
 _ORDINAL = re.compile(
     r"^(?:选|要|就)?(?:第)?([0-9一二三四五六七八九十]{1,2})(?:个|项|种|条|套|间)?[吧。.!！]?$"
@@ -53,7 +56,9 @@ def _word(word: str) -> Heard:
     return hear(word)
 
 
-def meant(heard: Heard, slot: Slot, *, loosely: bool = False) -> list[tuple[Any, float]]:
+def meant(
+    heard: Heard, slot: Slot, *, loosely: bool = False, titled: frozenset[str] = frozenset()
+) -> list[tuple[Any, float]]:
     """The values that the text may mean, best first, with a score (2 is a word of two characters said in full).
 
     `loosely` (the slot was asked for) lets single characters and "the second one" count.
@@ -61,7 +66,7 @@ def meant(heard: Heard, slot: Slot, *, loosely: bool = False) -> list[tuple[Any,
     plain, text = heard.plain, heard.text
     scores: dict[Any, float] = {}
     common = _word(slot.zh).plain  # what the label says of all of them tells none apart
-    shared = _shared(slot)
+    shared = _shared(slot) | titled
     for value, words in slot.glosses.items():
         if value is None:
             continue
@@ -84,9 +89,9 @@ def _shared(slot: Slot) -> frozenset[str]:
     return frozenset.intersection(*each) if len(each) > 1 else frozenset()
 
 
-def best(heard: Heard, slot: Slot, *, loosely: bool = False) -> Any | None:
+def best(heard: Heard, slot: Slot, *, loosely: bool = False, titled: frozenset[str] = frozenset()) -> Any | None:
     """The one value that the text means; None if two are as good."""
-    found = meant(heard, slot, loosely=loosely)
+    found = meant(heard, slot, loosely=loosely, titled=titled)
     if not found or (len(found) > 1 and found[1][1] >= found[0][1] and not loosely):
         return None
     return found[0][0] if len(found) == 1 or found[0][1] > found[1][1] or _is_kind(slot) else None
@@ -163,3 +168,44 @@ def _single(plain: str, glosses: Mapping[Any, Sequence[str]], common: str) -> di
         if shared:
             hits[value] = 0.4 * len(shared)
     return hits
+
+
+# A word in the other language is less near than its like in the same one.
+_ACROSS = 0.16
+
+
+def _shares_script(text: str, slot: Slot) -> bool:
+    """Whether some value has words in the text's language."""
+    return any(is_chinese(word) == is_chinese(text) for words in slot.glosses.values() for word in words)
+
+
+# How like a word that the file does not have must be to one of a value's (norht, north).
+_SLIP = 0.78
+# How near a word must be to a value's, and how much nearer than to any other's.
+_NEAR, _SURE, _NEARER = 0.64, 0.72, 0.1
+
+
+def near(heard: Heard, slot: Slot, words: Words, but: frozenset[str], *, sure: bool = False) -> Any | None:
+    """The value whose words are near in meaning to some word of the text, if one is clearly the nearest. `but` are
+    words that mean something else in it; so do verbs of action."""
+    said = [w for w in words.split(heard.text) if w not in but and w not in STOP_EN and w not in FILLER_ZH]
+    said = [w for w in said if not any(VERBS[name].search(w) for name in ("pay", "create", "cancel", "change"))]
+    common = set(words.split(f"{slot.zh} {slot.en}"))
+    slips = [w for w in words.split(heard.text, unknown=True) if len(w) > 4 and w.isascii() and w not in words.ids]
+    scores: list[tuple[float, Any]] = []
+    for value, glosses in slot.glosses.items():
+        own = [w for w in dict.fromkeys(words.split(" ".join(glosses))) if w not in common and w not in STOP_EN]
+        vectors = [words.vector(words.ids[w]) for w in own if w not in FILLER_ZH]
+        best = max(
+            (nearness(words.vector(words.ids[w]), v) for w in said if w not in common for v in vectors), default=0.0
+        )
+        if any(get_close_matches(slip, own, 1, _SLIP) for slip in slips):
+            best = 1.0
+        scores.append((best, value))
+    scores.sort(key=lambda pair: -pair[0])
+    across = not _shares_script(heard.text, slot)
+    bar = (_SURE if sure else _NEAR) - (_ACROSS if across else 0.0)
+    ahead = _NEARER / 2 if across else _NEARER
+    if not scores or scores[0][0] < bar or (len(scores) > 1 and scores[0][0] - scores[1][0] < ahead):
+        return None
+    return scores[0][1]

@@ -13,12 +13,13 @@ from datetime import datetime
 from typing import Any
 
 from integrations.models.embedded import enums
+from integrations.models.embedded.asking import Asking, Found
 from integrations.models.embedded.catalogue import Tool
 from integrations.models.embedded.labels import is_other
 from integrations.models.embedded.schema import Path, Slot
 from integrations.models.embedded.spans import Spans
-from integrations.models.embedded.values import Asking, Found, complaint, read
-from integrations.models.embedded.words import ANY
+from integrations.models.embedded.values import complaint, read
+from integrations.models.embedded.words import ANY, PAST
 
 Values = Mapping[Path, Any]
 
@@ -55,6 +56,8 @@ def _choices(facts: Any, name: str) -> Iterator[Choice]:
 
 def active(tool: Tool, values: Values) -> list[Slot]:
     """The slots that count now: their conditions hold, or are open and every variant has them."""
+    if tool.plain is not None:
+        return list(tool.plain)
     found: list[Slot] = []
     seen: set[Path] = set()
     for slot in tool.slots:
@@ -109,7 +112,7 @@ def extract(tool: Tool, scene: Scene, known: Values) -> dict[Path, Found]:
         asked = slot.path in scene.asked
         value = _value(tool, slot, scene, asked, together, frozenset(used))
         if value is not None:
-            if slot.kind in ("integer", "number"):
+            if slot.kind in ("integer", "number", "name") or (slot.kind == "date" and not slot.role):
                 used.add(value.start)
             found[slot.path] = value
             together[slot.path] = value.value
@@ -118,6 +121,9 @@ def extract(tool: Tool, scene: Scene, known: Values) -> dict[Path, Found]:
 
 def _rounds(tool: Tool, together: dict[Path, Any]) -> Iterator[Slot]:
     """The active slots; again when a decision on the way has brought new ones."""
+    if tool.plain is not None:
+        yield from tool.plain
+        return
     done: set[Path] = set()
     while True:
         fresh = [s for s in active(tool, together) if s.path not in done]
@@ -166,11 +172,13 @@ def _asking(
         scene.spans,
         scene.heard,
         scene.now,
-        past=not tool.write,
+        past=not tool.write and (tool.records or bool(PAST.search(scene.spans.text))),
         asked=asked,
         only=asked and len(scene.asked) == 1,
         accepts=lambda value: tool.accepts(slot, value),
         rivals=rivals,
+        titled=tool.titled,
+        writes=tool.write,
         used=used,
     )
 
@@ -179,7 +187,12 @@ def _value(tool: Tool, slot: Slot, scene: Scene, asked: bool, together: Values, 
     offered = choices(scene.facts, slot.name) if slot.required else []
     if offered:
         return _offered(slot, scene, asked, offered, together)
-    rivals = sum(1 for s in active(tool, together) if s.kind in ("integer", "number") and s.path in scene.asked)
+    rivals = sum(
+        1
+        for s in active(tool, together)
+        if s.kind in ("integer", "number")
+        and (s.path in scene.asked if scene.asked else s.required and s.path not in together)
+    )
     value = read(slot, _asking(tool, slot, scene, asked, rivals, used))
     if value is None and (asked or slot.kind == "window") and slot.nullable and ANY.search(scene.spans.text):
         return Found(None, 0, 0)

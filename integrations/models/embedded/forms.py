@@ -7,15 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from integrations.models.embedded.asking import Found
 from integrations.models.embedded.extract import active, derived, missing
-from integrations.models.embedded.rank import Ranked, verbs_of
+from integrations.models.embedded.rank import Ranked
 from integrations.models.embedded.schema import Path, Slot
 from integrations.models.embedded.state import Form
-from integrations.models.embedded.values import Found
+from integrations.models.embedded.verbs import verbs_of
 from integrations.models.embedded.words import ANY, FAULT, QUESTION, THANKS, YES
 
 _TYPED = frozenset(
-    {"code", "email", "phone", "plate", "date", "datetime", "month", "window", "integer", "number", "enum", "bool"}
+    {
+        "code",
+        "email",
+        "phone",
+        "plate",
+        "date",
+        "datetime",
+        "month",
+        "window",
+        "time",
+        "integer",
+        "number",
+        "enum",
+        "bool",
+    }
 )
 
 

@@ -16,6 +16,8 @@ Kind = Literal[
     "datetime",
     "month",
     "window",
+    "time",
+    "name",
     "integer",
     "number",
     "code",
@@ -29,6 +31,15 @@ Kind = Literal[
 ]
 _PLATE_EXAMPLE = re.compile(r"^[\u4e00-\u9fa5][A-Z][·・]?[A-Z0-9]{5,6}$")
 PLACE = re.compile(r"位置|地点|地址|方位|哪里|location|address|\bwhere\b|place", re.I)
+_TIME_PATTERN = re.compile(r":\(?\[0-5\]")
+_NAME = re.compile(r"姓名|联系人|[人者员客生]的?名字|\bfull name\b", re.I)
+_PERSON = re.compile(
+    r"(?:person|people|patient|visitor|guest|doctor|contact|holder|recipient|collector|applicant|volunteer|member|owner|tenant"
+    r"|worker|child|sender|resident)_?name\b|\bname of (?:the |a |an )?(?:person|patient|visitor|guest"
+    r"|doctor|contact|holder"
+    r"|recipient|collector|applicant|volunteer|member|owner|tenant|worker|child|sender|resident)",
+    re.I,
+)
 _DATE_WORDS = re.compile(r"日期|\bdate\b|yyyy-MM-dd", re.I)
 _TIME_WORDS = re.compile(r"时间|\btime\b", re.I)
 
@@ -60,6 +71,8 @@ def kind_of(name: str, schema: Mapping[str, Any], about: str) -> Kind:
         return "email"
     if form == "date":
         return "date"
+    if form == "time" or _TIME_PATTERN.search(pattern):
+        return "time"
     if form == "date-time":
         return "datetime"
     return _kind_of_text(name, pattern, schema, label, zh, bool(identifier))
@@ -71,11 +84,7 @@ def _kind_of_text(name: str, pattern: str, schema: Mapping[str, Any], label: str
         if not isinstance(schema.get("examples"), (str, Mapping))
         else [str(schema.get("example"))]
     )
-    if (
-        re.fullmatch(r"\^?(\\d|\[0-9\])\{4\}-(\\d|\[0-9\]|\(0)[^ ]{0,30}?\$?", pattern)
-        and "{2}" in pattern
-        and pattern.count("-") - pattern.count("0-9") == 1
-    ):
+    if re.fullmatch(r"\^?(\\d|d)\{4\}-(\\d\{2\}|d\{2\}|\(0d\|1d\))\$?", re.sub(r"\[[^\]]*\]", "d", pattern)):
         return "month"
     if not pattern and re.search(r"yyyy-?mm(?!-?dd)", label, re.I):
         return "month"
@@ -95,4 +104,8 @@ def _kind_of_text(name: str, pattern: str, schema: Mapping[str, Any], label: str
         return "code"
     if schema.get("format") in ("uri", "uri-reference", "byte", "password"):
         return "opaque"
+    if _NAME.search(first_clause(zh)) or re.search(
+        r"(person|patient|visitor|doctor|contact|holder|recipient)_?name$", name, re.I
+    ):
+        return "name"
     return "place" if PLACE.search(first_clause(zh)) else "text"

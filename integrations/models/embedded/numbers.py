@@ -9,7 +9,15 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "俩": 2, "壹": 1, "贰": 2, "叁": 3}
+_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {
+    "〇": 0,
+    "两": 2,
+    "俩": 2,
+    "仨": 3,
+    "壹": 1,
+    "贰": 2,
+    "叁": 3,
+}
 _SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10000}
 _WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
@@ -17,7 +25,7 @@ _WORDS = (
 )
 _ENGLISH = {word: i for i, word in enumerate(_WORDS.split())}
 _ENGLISH |= {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "couple": 2, "dozen": 12}
-ZH_NUMBER = "[零〇一二两俩三四五六七八九十百千万]+"
+ZH_NUMBER = "[零〇一二两俩仨三四五六七八九十百千万]+"
 _NUMBER = re.compile(
     rf"(?P<digits>(?<![A-Za-z\d.\-])\d+(?:,\d{{3}})*(?:\.\d+)?(?![\d\-]))|(?P<zh>{ZH_NUMBER})|(?P<half>半)"
     rf"|(?P<en>\b(?:{'|'.join(_ENGLISH)})\b)",
@@ -29,14 +37,18 @@ UNITS: dict[str, re.Pattern[str]] = {
     "month": re.compile(r"\s*(个月|个整月|months?)", re.I),
     "year": re.compile(r"\s*(年|years?)", re.I),
     "week": re.compile(r"\s*(个?星期|个?礼拜|周|weeks?)", re.I),
-    "day": re.compile(r"\s*(天|日|days?|nights?|晚)", re.I),
-    "hour": re.compile(r"\s*(个?小时|钟头|hours?|hrs?)", re.I),
+    "day": re.compile(r"\s*(天|日|days?|nights?|晚|宿)", re.I),
+    "hour": re.compile(r"\s*(个?小时|个?钟头|个钟|hours?|hrs?|h\b)", re.I),
     "minute": re.compile(r"\s*(分钟|minutes?|mins?)", re.I),
     "star": re.compile(r"\s*(颗?星|分(?!钟)|stars?|points?)", re.I),
-    "person": re.compile(r"\s*(个人|位|人|people|persons?|guests?|adults?|of us)", re.I),
+    "person": re.compile(
+        r"\s*(个人|个大人|个小孩|位|人|口|个女生|个男生|people|persons?|ppl|pax|guests?|adults?|of us|kids|children)",
+        re.I,
+    ),
     "count": re.compile(
-        r"\s*(张|份|件|辆|台|次|瓶|桶|箱|碗|条|盒|袋|本|套|个(?!月|人|小时)|只|枚|copies|pieces?|items?"
-        r"|times?|tickets?)",
+        r"\s*(张|份|件|辆|台|次|瓶|桶|箱|碗|条|盒|袋|本|套|个(?!月|人|小时|钟|星期|礼拜)|只|枚|把|例|间|床|双|片|支|卷|趟|回|单|笔"
+        r"|颗(?!星)|块(?!钱)|盘|碟|壶|杯|串|副|扇|面|根|copies|copy|pieces?|items?|times?|tickets?|portions?|servings?|seats?|sets?"
+        r"|units?|boxes|bags|bottles?|of them|x\b)",
         re.I,
     ),
 }
@@ -49,9 +61,15 @@ LABELS: dict[str, re.Pattern[str]] = {
     "hour": re.compile(r"小时|hours?", re.I),
     "minute": re.compile(r"分钟|minutes?", re.I),
     "star": re.compile(r"评分|打分|星|分数|stars?|score|rating", re.I),
-    "person": re.compile(r"人数|几人|people|persons?|guests?|number of (people|guests)", re.I),
-    "count": re.compile(r"数量|份数|张数|件数|次数|个数|桶数|辆数|quantity|count|number of|how many|copies", re.I),
+    "person": re.compile(r"人数|几人|人员数|人次|people|persons?|guests?|number of (people|guests)", re.I),
+    "count": re.compile(
+        r"数量|座位数|册数|台数|本数|份数|张数|件数|次数|个数|桶数|辆数|quantity|count|number of|how many|copies", re.I
+    ),
 }
+
+
+# 一下, 一定, 一起, 报一报: no number.
+_NO_COUNT = frozenset("下定起点样些般直边旦切共道")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +111,41 @@ def to_int(text: str) -> int | None:
     return _ENGLISH.get(text, read_chinese(text))
 
 
+_MORE = re.compile(r"\s+(?:more|whole|full|extra|other)(?=\s)|\s*(?:整|多)?(?=个?(?:礼拜|星期|月|小时))", re.I)
+_HALVES = {"年": (Decimal(6), "month"), "月": (Decimal(15), "day"), "天": (Decimal("0.5"), "day")}
+
+
 def numbers(text: str) -> list[Number]:
     """Every number of the text, in order. 半年 is 6 months, 一年 12 (of unit "month", as people count contracts)."""
     found: list[Number] = []
     for match in _NUMBER.finditer(text):
         if match["half"]:
-            if text.startswith("年", match.end()):
-                found.append(Number(match.start(), match.end() + 1, Decimal(6), "month"))
+            behind = re.match(r"年|个?月|个?小时|个?钟头|个?钟|天", text[match.end() :])
+            if behind and not text[: match.start()].endswith(("点", "个", "上", "下", "前", "后")):
+                value, unit = _HALVES.get(behind[0].lstrip("个"), (Decimal("0.5"), "hour"))
+                found.append(Number(match.start(), match.end() + behind.end(), value, unit))
             continue
-        value = Decimal(match["digits"].replace(",", "")) if match["digits"] else None
-        if value is None:
-            whole = to_int(match["zh"] or match["en"])
-            if whole is None:
-                continue
-            value = Decimal(whole)
+        if (
+            match["zh"]
+            and match["zh"] in "一两"
+            and (
+                text[match.end() : match.end() + 1] in _NO_COUNT
+                or text[match.end() : match.end() + 1] == text[max(0, match.start() - 1) : match.start()] != ""
+            )
+        ):
+            continue
+        whole = None if match["digits"] else to_int(match["zh"] or match["en"])
+        if not match["digits"] and whole is None:
+            continue
+        value = Decimal(match["digits"].replace(",", "") if match["digits"] else whole or 0)
         unit, end = "", match.end()
+        half = re.match(r"\s*个?半(?=个?(小时|钟头|钟|月|年|天))", text[end:])
+        if half and text[end : end + 1] != "半":
+            value, end = value + Decimal("0.5"), end + half.end()
+        more = _MORE.match(text, end)
+        between = more.end() if more else end
         for family, pattern in UNITS.items():
-            behind = pattern.match(text, match.end())
+            behind = pattern.match(text, between)
             if behind:
                 unit, end = family, behind.end()
                 break

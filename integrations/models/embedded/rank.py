@@ -1,52 +1,41 @@
-"""Which tool a sentence means: terms of the tools' own text, evidence of filled slots, the class of the verb.
+"""Which tool a sentence means: the evidence of `evidence.py`, weighed as `weights.json` says.
 
 Next: `dialogue.py`.
 """
 
 from __future__ import annotations
 
+import json
 import math
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path as File
 
+from integrations.models.embedded import meaning
+from integrations.models.embedded.asking import Found
 from integrations.models.embedded.catalogue import Tool, compile_tools
+from integrations.models.embedded.evidence import Said, for_none, for_tool, tone
 from integrations.models.embedded.extract import Scene, extract, missing
-from integrations.models.embedded.schema import Path, Slot
+from integrations.models.embedded.lexicon import Lexicon, Meant
+from integrations.models.embedded.schema import Path
 from integrations.models.embedded.text import canonical, terms
-from integrations.models.embedded.values import Found
-from integrations.models.embedded.words import ELSEWHERE, FAULT, QUESTION, REQUEST, VERBS, WHY
+from integrations.models.embedded.verbs import verbs_of
+from integrations.models.embedded.words import ELSEWHERE
 from schemas.tool import SEARCH_TOOLS, ToolSpec
 
-_RECORDS = re.compile(
-    r"记录|流水|历史|明细|进度|进展|列表|清单|哪些|多少钱|要.{0,4}多少|\b(history|records?|status"
-    r"|progress|list of|breakdown|how much)\b",
-    re.I,
-)
-_DONE = re.compile(
-    r"[没未已经欠][经有]?[交缴付取撤评]|[交缴付]过|(要|该|应)[交缴付].{0,8}(多少|几|吗|[?？])"
-    r"|[交缴付取]了(没|吗|哪|什么|多少)|怎么.{0,6}[交缴付]了"
-                   r"|\b(did|have|has) (i|we) pa(y|id)|\bpaid\b|\bunpaid\b|(已|被|了).{0,2}取消|取消(了|的)(?!吧)"
-                   r"|\bcancelled\b|\bto pay\b(?=.*\?)", re.I)  # fmt: skip
-_HOW_TO = re.compile(r"怎么(?!样|回事|了|这么)|如何|\bhow (do|can|to)\b", re.I)
-_WEIGHTS = {
-    "code": 2.5, "email": 1.5, "plate": 1.4, "phone": 0.4, "enum": 1.1, "date": 0.5, "month": 0.6, "window": 0.4,
-    "datetime": 0.3, "integer": 0.8, "number": 0.6, "place": 0.4, "text": 0.6, "bool": 0.3, "file": 0.0, "opaque": 0.0,
-}  # fmt: skip
-# Below this a sentence means none of the tools.
-ENOUGH, COVERED = 2.3, 0.28
-# A sentence whose every rare word is the tool's own needs less.
-ENOUGH_COVERED, WELL_COVERED = 1.0, 0.72
+WEIGHTS = File(__file__).with_name("weights.json")
 # From here on a sentence is as good as one of the tool's own examples.
 ALIKE = 0.75
-# What names one record or person: with it few other words are needed.
-_NAMING = frozenset({"code", "plate", "email"})
-_PAST = re.compile(
-    r"[\u4e00-\u9fff]过|了哪|了多少|了什么|了几|成功|\b(did|have|has) (i|we)\b|\bpaid\b|\bso far\b", re.I
-)
-
-
+# What likeness to an example adds; set by hand, for the documents that the weights are fitted on have none.
+_EXAMPLE = 6.0
+# The odds (natural logarithm) over meaning nothing and over the next tool from which a tool is called.
+_READ, _WRITE, _STRICT = 0.0, 0.0, 0.5
+_AHEAD = 0.4
+# The share of a title that a sentence has where it stands for the verb.
+_NEAR_TITLE = 0.4
+_STRICTLY = frozenset({"cancel", "change", "pay", "rate"})
 # How many tools stand behind each one that was chosen from them.
 _UNSEEN = 10
 # What the first place in a choice is worth, the second half of it, the third a third.
@@ -54,16 +43,29 @@ _FIRST = 4.0
 _NOWHERE: Mapping[str, float] = {}
 
 
+@lru_cache(maxsize=1)
+def weights() -> Mapping[str, Mapping[str, float]]:
+    """How much each sort of evidence counts, with the file of everyday words and without."""
+    loaded: Mapping[str, Mapping[str, float]] = json.loads(WEIGHTS.read_text("utf-8"))
+    return loaded
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A tool with its score, the share of the sentence that its text covers, and what the sentence fills."""
+    """A tool with its score (the natural logarithm of its odds against no tool) and what the sentence fills.
+
+    `coverage` is the share of the sentence that the tool's text has, `allowed` whether it has what a write needs,
+    `lift` what its place in a choice adds to its rank alone, `asked` that a question is no order.
+    """
 
     tool: Tool
     score: float
     coverage: float
     found: Mapping[Path, Found]
-    allowed: bool
     likeness: float
+    allowed: bool
+    lift: float = 0.0
+    asked: bool = False
 
 
 class Catalogue:
@@ -81,6 +83,13 @@ class Catalogue:
         self.by_name = {tool.name: tool for tool in self.tools}
         self._spread = Counter(term for tool in self.tools for term in tool.terms)
         self._all_text = canonical(" ".join(spec.description for spec in specs))
+        words = meaning.words()
+        self.lexicon = Lexicon(words, self.tools) if words is not None else None
+        self.weights = weights()["words" if words is not None else "terms"]
+        self._titles = [
+            [{t: w for t, w in terms(half, query=True).items() if len(t) > 1} for half in dict.fromkeys((t.zh, t.en))]
+            for t in self.tools
+        ]
 
     def places(self, called: Collection[str]) -> Mapping[str, float]:
         """What the place of each tool in a choice says for it: the search has read all tools, these are its best, best
@@ -96,61 +105,73 @@ class Catalogue:
         spread, count = self._spread.get(term, 0), len(self.tools) + self._unseen
         return math.log(1 + (count - spread + 0.5) / (spread + 0.5))
 
+    def title_share(self, index: int, query: Mapping[str, float]) -> float:
+        """How much of a tool's title the sentence has, by rarity."""
+        best = 0.0
+        for title in self._titles[index]:
+            whole = sum(self.rarity(term) for term in title)
+            if whole:
+                best = max(best, sum(self.rarity(term) for term in title if term in query) / whole)
+        return best
+
     def elsewhere(self, text: str) -> bool:
         """Whether the sentence is about something in the world that no tool's text mentions."""
         return any(match.group().lower() not in self._all_text for match in ELSEWHERE.finditer(text))
 
 
-def verbs_of(text: str) -> frozenset[str]:
-    """The classes of what the sentence asks for."""
-    found = {name for name, pattern in VERBS.items() if pattern.search(text)}
-    request = bool(REQUEST.search(text))
-    if _RECORDS.search(text) and not FAULT.search(text) and not (request and found & {"cancel", "rate"}):
-        return frozenset({"lookup"})
-    if FAULT.search(text) and not QUESTION.search(text):
-        found = (found - {"lookup"}) | {"create"}
-    if _DONE.search(text):
-        found -= {"pay", "cancel"}
-        found.add("lookup")
-    if QUESTION.search(text) and not request and not _HOW_TO.search(text) and not FAULT.search(text):
-        found = {"lookup"} | (found & {"extend"})
-    return frozenset(found)
+def evidence_of(
+    catalogue: Catalogue, text: str, scene: Scene
+) -> tuple[list[tuple[Said, dict[str, float]]], dict[str, float]]:
+    """What speaks for each tool, in their order, and what speaks for none."""
+    unread = _unread(text, scene)
+    query = terms(unread, query=True)
+    total = sum(weight * catalogue.rarity(term) for term, weight in query.items()) or 1.0
+    verbs, plain = verbs_of(text), canonical(text)
+    said_terms = frozenset(terms(text)) if verbs <= {"create"} else frozenset()
+    ids = frozenset(c.value.upper() for c in scene.spans.codes if any(_takes(t, c.value) for t in catalogue.tools))
+    how = tone(text, verbs)
+    meant = catalogue.lexicon.meant(unread) if catalogue.lexicon else [Meant()] * len(catalogue.tools)
+    found: list[tuple[Said, dict[str, float]]] = []
+    for i, tool in enumerate(catalogue.tools):
+        values = extract(tool, scene, {})
+        shared = {term: weight * catalogue.rarity(term) for term, weight in query.items() if term in tool.terms}
+        said = Said(
+            tool,
+            values,
+            missing(tool, {path: f.value for path, f in values.items()}),
+            sum(worth * tool.terms[term] / (tool.terms[term] + 0.7) for term, worth in shared.items()),
+            sum(shared.values()) / total,
+            catalogue.title_share(i, query),
+            _likeness(tool, plain, query, catalogue),
+            meant[i],
+        )
+        found.append((said, for_tool(said, how, scene, ids, bool(tool.own_verb & said_terms))))
+    none = for_none(text, [said for said, _ in found], scene, ids, catalogue.elsewhere(text))
+    return found, none
+
+
+def weigh(evidence: Mapping[str, float], by: Mapping[str, float]) -> float:
+    return sum(value * by.get(name, 0.0) for name, value in evidence.items())
 
 
 def rank(catalogue: Catalogue, text: str, scene: Scene, places: Mapping[str, float] = _NOWHERE) -> list[Ranked]:
     """All tools, best first; ties keep the order of the tools. `places` orders them too; no score is higher for it."""
-    query = terms(_unread(text, scene), query=True)
-    total = sum(weight * catalogue.rarity(term) for term, weight in query.items()) or 1.0
-    verbs, plain = verbs_of(text), canonical(text)
-    said = frozenset(terms(text)) if verbs <= {"create"} else frozenset()
-    extracted = [extract(tool, scene, {}) for tool in catalogue.tools]
-    ids = {c.value.upper() for c in scene.spans.codes if any(_takes(t, c.value) for t in catalogue.tools)}
-    ranked = []
-    for tool, found in zip(catalogue.tools, extracted, strict=True):
-        matched = sum(
-            weight * catalogue.rarity(term) * tool.terms[term] / (tool.terms[term] + 0.7)
-            for term, weight in query.items()
-            if term in tool.terms
+    found, none = evidence_of(catalogue, text, scene)
+    nothing = weigh(none, catalogue.weights)
+    ranked = [
+        Ranked(
+            said.tool,
+            weigh(evidence, catalogue.weights) + _EXAMPLE * max(0.0, said.likeness - 0.35) - nothing,
+            max(said.covered, said.meant.share, said.likeness),
+            said.found,
+            said.likeness,
+            _allowed(said, evidence, text),
+            places.get(said.tool.name, 0.0),
+            bool(evidence.get("question_for_write")) and not evidence.get("want_for_create"),
         )
-        covered = sum(weight * catalogue.rarity(term) for term, weight in query.items() if term in tool.terms) / total
-        likeness = _likeness(tool, plain, query, catalogue)
-        left = missing(tool, {path: f.value for path, f in found.items()})
-        own = bool(tool.own_verb & said)
-        allowed = own or _allowed(tool, verbs, text, found, left, likeness)
-        score = (
-            matched
-            + 3.5 * max(0.0, likeness - 0.35)
-            + _evidence(tool, found, text)
-            + (2.0 if own else _by_verb(tool, verbs, text))
-        )
-        score -= (0.9 if not tool.write else 0.15) * len(left)
-        score -= 2.0 * sum(1 for code in ids if code not in {str(f.value).upper() for f in found.values()})
-        if scene.spans.plates and not any(f.value == scene.spans.plates[-1].value for f in found.values()):
-            score -= 1.2
-        if scene.spans.emails and not any(f.value == scene.spans.emails[-1].value for f in found.values()):
-            score -= 1.2
-        ranked.append(Ranked(tool, score, max(covered, likeness), found, allowed, likeness))
-    return sorted(ranked, key=lambda r: -r.score - places.get(r.tool.name, 0.0))
+        for said, evidence in found
+    ]
+    return sorted(ranked, key=lambda r: -r.score - r.lift)
 
 
 def _unread(text: str, scene: Scene) -> str:
@@ -183,108 +204,32 @@ def _likeness(tool: Tool, plain: str, query: Mapping[str, float], catalogue: Cat
     return best
 
 
-def _bare(found: Found) -> bool:
-    """A number of one to three digits, as in 下午3点 or building 2: no sentence is about a record because of it."""
-    return isinstance(found.value, int | str) and str(found.value).isdecimal() and len(str(found.value)) <= 3
-
-
-def _evidence(tool: Tool, found: Mapping[Path, Found], text: str) -> float:
-    kinds = {slot.path: slot for slot in tool.slots}
-    score = 0.0
-    for path, value in found.items():
-        slot: Slot = kinds[path]
-        if not value.strong:
-            continue
-        if slot.kind == "code" and _bare(value):
-            continue
-        if slot.kind == "code" and not slot.schema.get("pattern"):
-            score += 0.6
-        elif slot.kind == "text" and slot.required and tool.reports:
-            score += 2.2
-        else:
-            score += _WEIGHTS[slot.kind] * (1.0 if slot.required or slot.kind == "enum" else 0.7)
-    return score
-
-
-def _by_verb(tool: Tool, verbs: frozenset[str], text: str) -> float:
-    score = 0.0
-    own = tool.verbs & verbs
-    if own:
-        score += 0.8 if own == {"lookup"} else 2.0
-    if verbs == {"lookup"} and tool.write:
-        score -= 2.5
-    if not verbs and tool.write:
-        score -= 0.8
-    if verbs and "lookup" not in verbs and not tool.write:
-        score -= 1.0
-    if tool.write and tool.verbs & {"cancel", "change", "pay", "rate"} and not own:
-        score -= 3.0
-    if tool.write and verbs & {"cancel", "change", "rate"} and not own:
-        score -= 1.5
-    if tool.reports and FAULT.search(text) and "create" in tool.verbs:
-        score += 1.5
-    if tool.records and _PAST.search(text):
-        score += 1.5
-    return score
-
-
-def _allowed(
-    tool: Tool, verbs: frozenset[str], text: str, found: Mapping[Path, Found], left: Sequence[Slot], likeness: float
-) -> bool:
-    """Whether the sentence has what a write needs: its verb, a report for one that takes reports, or every
-    typed argument.
-    """
-    if not tool.write:
+def _allowed(said: Said, evidence: Mapping[str, float], text: str) -> bool:
+    """Whether the sentence has what a write needs: its verb, a report for one that takes reports, words near its title,
+    or every typed argument. What cannot be undone needs its verb, or a word near it."""
+    if not said.tool.write or said.likeness >= ALIKE:
         return True
-    if tool.verbs & verbs or likeness >= ALIKE:
+    if evidence.get("question_for_write") or evidence.get("looks_up_for_write"):
+        return bool(evidence.get("verb_write"))
+    if any(evidence.get(name) for name in ("verb_write", "verb_own", "fault_for_report")):
         return True
-    if tool.reports and "create" in tool.verbs and FAULT.search(text):
-        return True
-    strict = tool.verbs & {"cancel", "change", "pay", "rate"}
-    typed = [f for f in found.values() if f.strong]
-    return not strict and not left and len(typed) >= 2 and not (QUESTION.search(text) and not REQUEST.search(text))
+    near = max(said.title, said.meant.title) >= _NEAR_TITLE
+    if said.tool.verbs & _STRICTLY:
+        return near
+    typed = {(f.start, str(f.value)) if f.start <= 0 else (f.start, "") for f in said.found.values() if f.strong}
+    return near or bool(evidence.get("want_for_create")) or (not said.left and len(typed) >= 2)
 
 
-_OWN = re.compile(r"我的|我家|我们家|我车|\bmy\b", re.I)
-
-
-def _without_asking(top: Ranked, candidates: Sequence[Ranked], text: str) -> Ranked:
-    """For a question about one's own things, a look-up that needs no more is better than one that has to ask."""
-    if top.tool.write or not _OWN.search(text) or top.found or not missing(top.tool, {}):
+def clear(ranked: Sequence[Ranked]) -> Ranked | None:
+    """The tool the sentence means, if it means one at all: a write that would be sent at once only well ahead of the
+    next tool."""
+    ranked = [r for r in ranked if r.allowed]
+    if not ranked:
+        return None
+    top = ranked[0]
+    ahead = top.score + top.lift - max((r.score + r.lift for r in ranked[1:]), default=-math.inf)
+    bar = _READ if not top.tool.write else _STRICT if top.tool.verbs & _STRICTLY else _WRITE
+    if top.likeness >= ALIKE:
         return top
-    for other in candidates[1:]:
-        if other.score < top.score - 2.5:
-            break
-        if (
-            not other.tool.write
-            and not missing(other.tool, {})
-            and other.coverage >= 0.33
-            and other.tool.verbs & top.tool.verbs
-        ):
-            return other
-    return top
-
-
-def clear(ranked: Sequence[Ranked], catalogue: Catalogue, text: str) -> Ranked | None:
-    """The tool the sentence means, if it means one at all."""
-    candidates = [r for r in ranked if r.allowed]
-    if not candidates:
-        return None
-    top = candidates[0]
-    elsewhere = catalogue.elsewhere(text)
-    bar = ENOUGH + (1.6 if elsewhere else 0.0) + (0.8 if WHY.search(text) else 0.0)
-    if top.coverage >= WELL_COVERED and not elsewhere and not WHY.search(text):
-        bar = ENOUGH_COVERED
-    reported = top.tool.reports and "create" in top.tool.verbs and bool(FAULT.search(text))
-    if reported and not elsewhere:
-        bar = min(bar, ENOUGH_COVERED)
-    if top.score < bar:
-        return None
-    kinds = {slot.path: slot for slot in top.tool.slots}
-    named = any(
-        f.strong and kinds[p].kind in _NAMING and kinds[p].required and not _bare(f) for p, f in top.found.items()
-    )
-    asks_past = top.tool.records and bool(_PAST.search(text))
-    if top.coverage < (0.7 if elsewhere else COVERED) and not ((named or reported or asks_past) and not elsewhere):
-        return None
-    return _without_asking(top, candidates, text)
+    whole = top.tool.write and not missing(top.tool, {path: f.value for path, f in top.found.items()})
+    return None if top.score < bar or (whole and (ahead < _AHEAD or top.asked)) else top

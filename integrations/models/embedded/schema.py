@@ -212,7 +212,7 @@ class _Walk:
             values = (schema["const"],)
         glosses = labels.glosses(about, list(values)) if values else {}
         role: Role = ""
-        if kind in ("date", "datetime", "month"):
+        if kind in ("date", "datetime", "month", "time"):
             name = f"{path[-1]} {zh}"
             role = "from" if _FROM.search(name) else "to" if _TO.search(path[-1]) or _TO.search(zh) else ""
         return replace(slot, kind=kind, values=values, glosses=glosses, role=role)

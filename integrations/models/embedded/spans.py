@@ -6,9 +6,10 @@ Next: `extract.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from integrations.models.embedded.clock import Clock, Window, clocks, window
 from integrations.models.embedded.dates import When, days
@@ -21,6 +22,7 @@ _PLATE = re.compile(
     r"[A-Za-z]\s?[·・.]?\s?[A-Za-z0-9]{5,6}(?![A-Za-z0-9])"
 )
 _CODE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9](?:[A-Za-z0-9_\-]{0,62}[A-Za-z0-9])?(?![A-Za-z0-9])")
+_MEASURED = re.compile(r"^\d+(?:h|hrs?|hours?|mins?|m|x|k|days?|ppl|pax)$", re.I)
 _N = r"(?:\d{1,4}|[A-Za-z](?=[座栋区])|[一二两三四五六七八九十]{1,3})"
 _SPOT = (
     r"厨房|卫生间|洗手间|厕所|浴室|客厅|卧室|主卧|次卧|主卫|次卫|客卫|阳台|书房|餐厅|玄关|储藏室|走廊"
@@ -85,9 +87,26 @@ def spans_of(text: str, now: datetime) -> Spans:
         if any(c.isdigit() for c in m.group())
         and _clear(m, [*taken, *(w for w in near if text[w.start : w.end].isascii())])
     ]
-    lettered = [c for c in codes if not c.value.isdigit()]
+    lettered = [c for c in codes if not c.value.isdigit() and not _MEASURED.match(c.value)]
     found = [n for n in numbers(text) if not _inside(n, [*taken, *places, *near, *spots, *lettered])]
     return Spans(text, emails, phones, plates, places, codes, near, past, spots, window(text, now), found)
+
+
+class Placed(Protocol):
+    """Anything that stands at [start, end) of a text."""
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
+
+
+def without(text: str, read: Iterable[Placed], put: str = " ") -> str:
+    """The text with everything that was read blanked out; positions stay."""
+    for span in read:
+        text = text[: span.start] + put * (span.end - span.start) + text[span.end :]
+    return text
 
 
 def places_in(text: str) -> list[Span]:

@@ -76,6 +76,20 @@ def normalise(text: str) -> str:
     return text
 
 
+_DIGITS_ZH = str.maketrans("零〇一二三四五六七八九幺", "001234567891")
+_SPELT = re.compile(r"(?<![A-Za-z])((?:[A-Za-z] ){1,3}[A-Za-z]?) ?(?=[\d零〇一二三四五六七八九幺]{3})")
+_SPOKEN = re.compile(
+    r"(?<=[A-Za-z\d])[零〇一二三四五六七八九幺]{3,}|(?<![十百千万两])[零〇一二三四五六七八九幺]{4,}(?![十百千万年])"
+    r"|(?<=[单元层楼栋])[一二三四五六七八九幺][零〇一二三四五六七八九幺]{2,3}(?![十百千万])"
+)
+
+
+def spoken(text: str) -> str:
+    """Digits said one by one as digits (LN二零四五, 六零零一), letters that are spelt (m o 205512) as one word."""
+    text = _SPELT.sub(lambda m: m[1].replace(" ", ""), text)
+    return _SPOKEN.sub(lambda m: m[0].translate(_DIGITS_ZH), text)
+
+
 def halves(text: str) -> tuple[str, str]:
     """The Chinese and the English half of "中文 / English"; a text in one language is both halves."""
     first, separator, second = text.partition(" / ")

@@ -5,46 +5,18 @@ whole tool.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from integrations.models.embedded import enums
-from integrations.models.embedded.dates import When
-from integrations.models.embedded.numbers import LABELS, Number
+from integrations.models.embedded import amounts, enums, moments
+from integrations.models.embedded.asking import Asking, Found
+from integrations.models.embedded.clock import part_of_day
+from integrations.models.embedded.names import person
+from integrations.models.embedded.numbers import to_int
 from integrations.models.embedded.schema import Slot
-from integrations.models.embedded.spans import Span, Spans
+from integrations.models.embedded.spans import Span, without
 from integrations.models.embedded.text import HAN
 from integrations.models.embedded.words import ALL, FAULT, NOTHING_SUBJECT, WHOLE_FAULT
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A value with the place of the words it was read from ((-1, -1) where no word said it)."""
-
-    value: Any
-    start: int = -1
-    end: int = -1
-    strong: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """How a slot is asked of a sentence. `asked`: the resident was just asked for it; `only`: for it alone.
-
-    `rivals` are the number slots that were asked for together, `used` the starts of numbers that filled another slot.
-    """
-
-    spans: Spans
-    heard: enums.Heard
-    now: datetime
-    past: bool
-    asked: bool = False
-    only: bool = False
-    accepts: Callable[[Any], bool] = field(default=lambda _value: True)
-    rivals: int = 0
-    used: frozenset[int] = frozenset()
 
 
 def read(slot: Slot, asking: Asking) -> Found | None:
@@ -57,12 +29,27 @@ def read(slot: Slot, asking: Asking) -> Found | None:
 
 
 def _enum(slot: Slot, asking: Asking) -> Found | None:
+    if slot.values and all(isinstance(v, int | float) and not isinstance(v, bool) for v in slot.values):
+        chosen = amounts.fitting(slot, asking.spans.numbers, asking.spans.clocks)
+        if not chosen and asking.only:
+            chosen = [n for n in asking.spans.numbers if not n.unit]
+        return next((Found(int(n.value), n.start, n.end) for n in chosen if asking.accepts(int(n.value))), None)
     if slot.variant and not asking.asked:
         value = enums.best(asking.heard, slot)
     else:
         loosely = asking.only or (asking.asked and len(asking.spans.text) <= 12)
-        value = enums.best(asking.heard, slot, loosely=loosely)
+        value = enums.best(asking.heard, slot, loosely=loosely, titled=asking.titled)
+        value = _part_of_day(slot, asking) if value is None else value
     return None if value is None else Found(value, 0, 0)
+
+
+def _part_of_day(slot: Slot, asking: Asking) -> Any | None:
+    """晚上八点 for morning, afternoon or evening: the one value that the time is in."""
+    for clock in asking.spans.clocks:
+        fits = [value for value, words in slot.glosses.items() if part_of_day(" ".join(words), clock)]
+        if len(fits) == 1:
+            return fits[0]
+    return None
 
 
 def _bool(slot: Slot, asking: Asking) -> Found | None:
@@ -112,7 +99,28 @@ def _code(slot: Slot, asking: Asking) -> Found | None:
                     return Found(int(word), span.start, span.end)
             elif (pattern or asking.only or _looks(word, slot)) and asking.accepts(word):
                 return Found(word, span.start, span.end)
+    if (
+        pattern
+        and not whole
+        and str(slot.schema["pattern"]).count("-") > 1
+        and (room := _ROOM.search(asking.spans.text))
+    ):
+        parts = "-".join(str(to_int(part)) for part in room.groups() if part)
+        if asking.accepts(parts):
+            return Found(parts, room.start(), room.end())
+    if pattern and not whole:
+        for match in _APART.finditer(asking.spans.text):
+            for joint in ("", "-"):
+                if asking.accepts(joined := joint.join(match.groups()).upper()):
+                    return Found(joined, match.start(), match.end())
     return None
+
+
+# 3号楼2单元1501 for 3-2-1501.
+_N = r"([\d一二三四五六七八九十]{1,3})"
+_ROOM = re.compile(rf"{_N}(?:号楼|栋|幢|座){_N}单元(\d{{3,4}})")
+# An id whose letters and digits are written apart: gc 410, GC410 for GC-410.
+_APART = re.compile(r"(?<![A-Za-z\d])([A-Za-z]{1,4})[\s\-#:]{0,2}(\d{2,})(?![A-Za-z\d])")
 
 
 def _looks(word: str, slot: Slot) -> bool:
@@ -130,103 +138,67 @@ def _shape(word: str) -> str:
 
 
 def _number(slot: Slot, asking: Asking) -> Found | None:
-    text = f"{slot.zh} {slot.en} {slot.name} {slot.about}"
-    families = [family for family, label in LABELS.items() if label.search(text)]
-    shared = bool(ALL.search(asking.spans.text))  # "五星都给" may fill several
-    free = [n for n in asking.spans.numbers if shared or n.start not in asking.used]
-    fitting = [n for n in free if n.unit and n.unit in families]
-    if not fitting and "month" in families:
-        fitting = [Number(n.start, n.end, n.value * 12, "month") for n in free if n.unit == "year"]
-    if not fitting and (asking.only or (asking.asked and len(asking.spans.numbers) >= asking.rivals)):
-        fitting = [n for n in free if not n.unit] or free
-    if not fitting and "star" in families and not asking.asked:
-        fitting = [n for n in free if not n.unit and re.search(r"[给打评]|rate|score", asking.spans.text[: n.start])]
-    for number in fitting:
+    spans, text = asking.spans, asking.spans.text
+    shared = bool(ALL.search(text))  # "五星都给" may fill several
+    free = [n for n in spans.numbers if shared or n.start not in asking.used]
+    chosen = amounts.fitting(slot, free, spans.clocks)
+    if not chosen and (asking.only or (asking.asked and len(spans.numbers) >= asking.rivals)):
+        chosen = [n for n in free if not n.unit] or free
+    if not chosen and not asking.asked and "star" in amounts.families(slot):
+        chosen = [n for n in free if not n.unit and re.search(r"[给打评]|rate|score", text[: n.start])]
+    if not chosen:
+        chosen = amounts.counted(slot, free, text)
+    if not chosen and (one := amounts.alone(slot, text)) is not None:
+        chosen = [one]
+    if not chosen and asking.rivals == 1 and slot.required:  # the one number for the one number that is needed
+        plain = [n for n in free if not n.unit and n.value < _NO_ID]
+        chosen = plain if len(plain) == 1 else []
+    for number in chosen:
         value = number.value
         if number.unit == "money" and re.search(r"（分）|\(分\)|\bfen\b|\bcents\b|以分", slot.about):
             value *= 100
-        plain: int | float | None = (
-            int(value) if value == value.to_integral_value() else None if slot.kind == "integer" else float(value)
-        )
-        if plain is not None and asking.accepts(plain):
-            return Found(plain, number.start, number.end)
+        whole = value == value.to_integral_value()
+        read: int | float | None = int(value) if whole else None if slot.kind == "integer" else float(value)
+        if read is not None and asking.accepts(read):
+            return Found(read, number.start, number.end)
     return None
 
 
-def _when(slot: Slot, asking: Asking) -> When | None:
-    found = asking.spans.past_days if asking.past else asking.spans.days
-    return found[0] if found else None
+# A longer number without a unit is an id.
+_NO_ID = 100_000
 
 
-def _day(slot: Slot, asking: Asking) -> Found | None:
-    when = _when(slot, asking)
-    if when is None:
+def _name(slot: Slot, asking: Asking) -> Found | None:
+    spans = asking.spans  # 周天 is a Sunday, 金陵路 no one
+    text = without(without(spans.text, (*spans.days, *spans.clocks)), (*spans.plates, *spans.phones))
+    found = person(text, alone=asking.only or (asking.asked and len(asking.spans.text) <= 8))
+    if found is None or found[1] in asking.used:
         return None
-    if slot.role == "to":
-        if when.open or (when.grain == "year" and when.last > asking.now.date()):
-            return None
-        chosen = when.last
-    else:
-        if slot.role == "" and when.grain in ("month", "year", "span") and when.first != when.last:
-            return None
-        chosen = when.first
-    return Found(_written(chosen, slot), when.start, when.end)
-
-
-def _moment(slot: Slot, asking: Asking) -> Found | None:
-    when = _when(slot, asking)
-    if when is None:
+    # 李医生 is a doctor's name, and no patient's
+    served = bool(_SERVES.search(f"{slot.zh} {slot.en}"))
+    titled = bool(_ROLE.search(asking.spans.text[max(0, found[1] - 8) : found[2] + 4]))
+    if served != titled and not asking.asked and (served or not slot.required):
         return None
-    if slot.role == "to" and when.open:
-        return None
-    clock = asking.spans.clocks[0] if asking.spans.clocks else None
-    if slot.role == "to":
-        at = datetime.combine(when.last, clock.to if clock and clock.to else time(23, 59, 59), asking.now.tzinfo)
-    elif slot.role == "" and clock is None:
-        return None
-    else:
-        at = datetime.combine(when.first, clock.at if clock else time(0), asking.now.tzinfo)
-    plain = re.search(r"yyyy-MM-dd HH:mm(:ss)?", slot.about)
-    if slot.schema.get("format") != "date-time" and (plain or slot.kind == "datetime"):
-        return Found(
-            at.strftime("%Y-%m-%d %H:%M:%S" if not plain or plain[1] else "%Y-%m-%d %H:%M"), when.start, when.end
-        )
-    return Found(at.isoformat(), when.start, when.end)
+    return Found(*found)
 
 
-def _month(slot: Slot, asking: Asking) -> Found | None:
-    when = _when(slot, asking)
-    if when is None or (when.grain in ("day", "week") and not asking.only and not slot.role):
-        return None
-    if slot.role == "to":
-        if when.open:
-            return None
-        return Found(_month_text(when.last, slot), when.start, when.end)
-    if slot.role == "" and (when.first.year, when.first.month) != (when.last.year, when.last.month):
-        return None
-    return Found(_month_text(when.first, slot), when.start, when.end)
+_SERVES = re.compile(r"医生|大夫|师傅|教练|老师|doctor|coach|teacher|trainer", re.I)
+_ROLE = re.compile(r"医生|大夫|师傅|教练|老师|\b(dr|doctor|coach|teacher)\b", re.I)
 
 
-def _month_text(day: date, slot: Slot) -> str:
-    return day.strftime("%Y%m" if re.search(r"yyyyMM(?!-)", slot.about) and not slot.schema.get("pattern") else "%Y-%m")
-
-
-def _written(day: date, slot: Slot) -> str:
-    if slot.schema.get("format") != "date" and re.search(r"yyyy-MM-dd HH:mm:ss", slot.about):
-        return day.strftime("%Y-%m-%d") + (" 23:59:59" if slot.role == "to" else " 00:00:00")
-    return day.isoformat()
-
-
-def _window(slot: Slot, asking: Asking) -> Found | None:
-    window = asking.spans.window
-    if window is None:
-        return None
-    begins, ends = slot.ends
-    value: Mapping[str, str] = {begins: window.begins.isoformat(), ends: window.ends.isoformat()}
-    return Found(dict(value), window.start, window.end)
+_ADDRESS = re.compile(
+    r"(?:地址|住址)(?:就?是|为|在|[:：])?\s*([^，,。;；\s]{3,60})|\b(?:address is|address:"
+    r"|at)\s+(\d+[^,.;]{4,60}(?:St|Street|Rd|Road"
+    r"|Ave|Avenue|Lane)\b[^,.;]{0,30})|\b(\d+[/\w]* [A-Z][a-z]+ (?:St|Street|Rd|Road|Ave|Avenue"
+    r"|Lane)\b(?:, [A-Z][a-z]+)?)"
+)
 
 
 def _place(slot: Slot, asking: Asking) -> Found | None:
+    said = _ADDRESS.search(asking.spans.text) if re.search(r"地址|address", f"{slot.zh} {slot.en}", re.I) else None
+    if said:
+        group = said.lastindex or 0
+        return Found(said[group], said.start(group), said.end(group))
     places = asking.spans.places
     if not places:
         return None
@@ -291,6 +263,6 @@ def _bare(clause: str, summary: str) -> str:
 
 _READERS: dict[str, Callable[[Slot, Asking], Found | None]] = {
     "enum": _enum, "bool": _bool, "email": _email, "phone": _phone, "plate": _plate, "code": _code, "number": _number,
-    "integer": _number, "date": _day, "datetime": _moment, "month": _month, "window": _window, "place": _place,
-    "text": _text,
+    "integer": _number, "date": moments.day, "datetime": moments.moment, "month": moments.month, "name": _name,
+    "time": moments.time_of_day, "window": moments.window, "place": _place, "text": _text,
 }  # fmt: skip

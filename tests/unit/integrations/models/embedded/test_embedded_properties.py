@@ -16,7 +16,10 @@ from tests.support.library import SYSTEM, TOOLS
 _SENTENCES = (
     "我想预约一本书|自取|邮寄|北馆|红楼梦|明天上午|改成后天|不对，是南馆|算了|续借LN0001|两周|取消|取消预约YY0001"
     "|二楼坏了|下一页|那上个月呢|都可以|是的|reserve a book|pick up|tomorrow|cancel it|three weeks|谢谢|第二个|你好"
-    "|LN0002|99999999999999999999|2026-02-30|25:99|¥|\u0000|😀|/|1"
+    "|LN二零四五|我叫张伟|就我一个|半个小时|晚上八点到九点|3号楼2单元501|gc 410|两个礼拜|因为太远"
+    "|《红楼梦》|啊不，三份|for Emily Chen|until the 30th"
+    "|LN0001和LN0002都取消|half past six|leave it at the door|LN0002|99999999999999999999|2026-02-30"
+    "|25:99|¥|\u0000|😀|/|1"
 )
 _WORDS = st.sampled_from(_SENTENCES.split("|"))
 _TEXT = st.one_of(_WORDS, st.lists(_WORDS, max_size=4).map("，".join), st.text(max_size=60))
@@ -32,6 +35,15 @@ _LEAVES: list[dict[str, Any]] = [
     {"type": "string", "format": "date"},
     {"type": "string", "pattern": "^[A-Z]{2}\\d{4}$"},
     {"type": "string", "pattern": "(a+)+$"},
+    {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$", "description": "开始时间 / Start"},
+    {"type": "string", "pattern": r"^\d{1,2}-\d-\d{3,4}$", "description": "房号 / Room"},
+    {"type": "string", "pattern": r"^GC-\d{3}$"},
+    {"type": "string", "description": "姓名 / Name of the visitor", "maxLength": 3},
+    {"type": "string", "description": "关键词 / Keyword"},
+    {"type": "string", "description": "理由 / Reason"},
+    {"type": "integer", "enum": [7, 14, 30], "description": "天数 / Days"},
+    {"type": "string", "enum": ["morning", "evening"], "description": "时段：morning 上午、evening 晚上 / Slot"},
+    {"type": "boolean", "description": "是否放在门口 / Whether to leave it at the door"},
     {"type": "string", "pattern": "["},
     {"type": "string", "minLength": 3, "maxLength": 4},
     {"type": "string", "contentMediaType": "image/png"},
