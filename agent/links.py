@@ -23,13 +23,20 @@ MAX_LABEL = 200
 
 _ADDRESS_SIGNS = frozenset(":/\\.?#%&@<[]!")
 _END_SIGNS = frozenset(".,;:?!'\")] \t\n\r")
-_PROSE = re.compile("[\u3001-\u303f\u3400-\u9fff\uff01-\uff5e]{2,}")
+# Prose in which nothing begins, after a blank (0) and as the rest of a word (1): Chinese, blanks, and words of letters
+# and digits that are no beginning of an address; a number may have points (356.20, 2026-03-18).
+_SIGNS = "[\u3001-\u303f\u3400-\u9fff\uff01-\uff5e ]"
+_NUMBER = f"[0-9]++(?:[.,:-][0-9]++){{1,2}}+(?={_SIGNS})"
+_WORDS = f"(?:{_NUMBER}|(?!(?:h(?:t(?:t(?:ps?)?)?)?|w{{1,3}})(?![0-9a-z]))[0-9a-z]++)?+"
+_MORE = f"(?:{_SIGNS}++{_WORDS})*+"
+_PROSE = re.compile(_WORDS + _MORE, re.IGNORECASE | re.ASCII), re.compile("[0-9a-z]*+" + _MORE, re.IGNORECASE | re.ASCII)
 _BEGINNINGS = ("https://", "http://", "www.")
 # What stands before the end of a step and cannot be the beginning of an address: words, and numbers such as 356.20.
 _NOT_BEGUN = re.compile("(?!.*www)[0-9A-Za-z\u3400-\u4dbf\u4e00-\u9fff.,:，。：；！？、]*", re.IGNORECASE)
 # What is a user's name to some, where a mail address follows: `//?d=1>a@host`.
 _OWN_SCHEME = re.compile(r"(?<![a-z0-9:/])//[^@/\[\]()]*$", re.IGNORECASE)
 _MAX_RUN = 300
+_BLANK, _BREAK = re.compile(r"\s"), re.compile(r"[\n\r]")
 _WORD_SIGNS = "".join(WORD)
 
 
@@ -61,10 +68,10 @@ class LinkFilter:
         """What can be shown now that `text` has come."""
         place = 0
         while place < len(text):
-            prose = _PROSE.match(text, place) if self._mode == self._text else None
-            if prose:  # nothing in it begins anything; character by character it would come to the same
-                self._put(prose[0])
-                place = prose.end()
+            prose = self._prose(text, place) if self._mode == self._text else ""
+            if prose:
+                self._put_prose(prose)
+                place += len(prose)
             else:
                 self._mode(text[place])
                 place += 1
@@ -94,6 +101,13 @@ class LinkFilter:
     def clean(self, text: str) -> str:
         """`text` whole, where it did not stream."""
         return self.push(text) + self.flush()
+
+    def _prose(self, text: str, place: int) -> str:
+        """What of `text` from `place` on can be put at once: character by character it would come to the same."""
+        if self._bare_host or self._whole or self._cut or self._seam or self._slashes or self._last == "<":
+            return ""
+        stem = self._stem()
+        return _PROSE[stem != ""].match(text, place)[0] if _is_plain(stem) else ""  # type: ignore[index]  # may be empty
 
     # what a character can be for
 
@@ -306,16 +320,31 @@ class LinkFilter:
         ends = all(sign in _END_SIGNS for sign in text) and not text[-1].isspace()
         self._bare_host, self._whole = self._bare_host and ends, self._whole and ends
         self._cut = self._seam = False
-        self._run = re.split(r"\s", (self._run + text)[-_MAX_RUN:])[-1]
+        self._run = _BLANK.split((self._run + text)[-_MAX_RUN:])[-1]
         self._slashes = text.replace("\\", "").endswith("//")
         self._may_define = self._may_define or ("[" in text and self._line != "text")
-        line = re.split(r"[\n\r]", text)
+        line = _BREAK.split(text)
         if len(line) > 1:
             self._line = "blank"
-        if any(map(str.isalpha, line[-1])):
+        self._goes_on_with(line[-1])
+        self._add(text)
+
+    def _put_prose(self, text: str) -> None:
+        """`_put` for what `_prose` gave."""
+        _, blank, end = text.rpartition(" ")
+        self._run = (end if blank else self._run + text)[-_MAX_RUN:]
+        self._goes_on_with(text)
+        self._add(text)
+
+    def _goes_on_with(self, text: str) -> None:
+        if self._line == "text":
+            return
+        if any(map(str.isalpha, text)):
             self._line = "text"
-        elif line[-1].strip() and self._line == "blank":
+        elif self._line == "blank" and text.strip():
             self._line = "marks"
+
+    def _add(self, text: str) -> None:
         if self._open:
             self._pending += text
             if len(self._pending) > MAX_LABEL and not any(image for _, image in self._open):

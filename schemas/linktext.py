@@ -51,13 +51,15 @@ _WORDS = re.compile(  # CJK punctuation ends a word for every renderer
 )
 _DEFANGED = re.compile(r":?/{2,}|[:.&\\]|@(?=localhost)", re.IGNORECASE)
 
+_NEEDED = frozenset(".:/&\\")  # no address is without one of them
+
 Kind = Literal["address", "name"]
 
 
 def kind(word: str) -> Kind | None:
     """Whether `word` (no blanks, see `WORD`) is or holds an address; a `name` is one without scheme, path and query,
     which may as well be a missing blank (`paid.It`). Entities, escapes and hidden characters change nothing."""
-    if not any(sign in word for sign in ".:/&\\"):
+    if _NEEDED.isdisjoint(word):
         return None
     forms = _forms(word)
     if any(_ADDRESS.search(form) for form in forms):
