@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,6 +40,7 @@ from commands.banner import banner
 from commands.cli import build_cli, run
 from commands.estate import estate_office, estate_variables
 from commands.logs import set_up_logging
+from commands.watching import observer_of, tracer_of
 from integrations.catalogue import document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
 from integrations.standing import Standing
@@ -98,12 +99,15 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     """The gateway, ready to serve. Raises `ConfigurationError` or `DocumentError` for what cannot be used at all."""
     variables = {**estate_variables(settings), **environment}
     catalogue = load_catalogue(settings.upstreams, variables, document_limits(settings))
-    observer = _observer(
+    observer = observer_of(
         settings, lambda: Standing(len(gateway.connections), turns.running_count, toolsets.status, store.answers)
     )
+    tracer = tracer_of(settings, _model_name(settings))
     model = create_model(settings, observer)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    toolsets = CatalogueToolsets(catalogue, process_key=kept_key(settings.data_dir / "owners.key"), observer=observer)
+    toolsets = CatalogueToolsets(
+        catalogue, process_key=kept_key(settings.data_dir / "owners.key"), observer=observer, tracer=tracer
+    )
     entries = MemoryLog(
         settings.log_entries, settings.max_conversations, new_epoch=new_id, window_s=settings.resume_window_s
     )
@@ -141,6 +145,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         observer=observer,
         office=estate_office(settings),
         log_queries=settings.log_queries,
+        tracer=tracer,
     )
     turns = TurnRunner(outside)
     gateway = Gateway(
@@ -182,7 +187,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             tools=catalogue.tool_counts(),
             upstreams=toolsets.status,
             failures=catalogue.failures,
-            model="embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL,
+            model=_model_name(settings),
             model_state=observer.model_state,
             store_answers=store.answers,
         )
@@ -229,10 +234,15 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         await toolsets.close()
         await store.close()
         observer.close()
+        await asyncio.to_thread(tracer.close)
         log.info("stopped")
 
     observer.start()
     return app
+
+
+def _model_name(settings: Settings) -> str:
+    return "embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL
 
 
 def _configure(app: Sanic[Any, Any], settings: Settings) -> None:
@@ -280,15 +290,6 @@ def _bounds(settings: Settings) -> Bounds:
         idle_timeout_s=settings.idle_timeout_s,
         silent_timeout_s=settings.silent_timeout_s,
     )
-
-
-def _observer(settings: Settings, standing: Callable[[], Standing]) -> Observer:
-    """Who hears what happens: metrics where they have a port."""
-    if not settings.metrics_port:
-        return Observer()
-    from integrations.metrics import Metrics
-
-    return Metrics(standing, settings.metrics_host, settings.metrics_port)
 
 
 def serve(settings: Settings) -> None:
