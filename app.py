@@ -27,36 +27,57 @@ from agent.running import Outside
 from agent.turns import TurnRunner
 from blueprints.address import Addresses
 from blueprints.admission import Admission
+from blueprints.api import ApiBounds, api_blueprint
 from blueprints.chat import chat_blueprint
 from blueprints.descriptors import Descriptors
+from blueprints.docs import Documents, docs_blueprint
+from blueprints.door import Door
 from blueprints.gateway import Gateway
 from blueprints.health import health_blueprint, readiness
+from blueprints.http_errors import ApiErrors
+from blueprints.lifetime import Lifetime
 from blueprints.limits import Bounds, Guard
+from blueprints.memory import Memory, group_limit
+from blueprints.own_document import own_document
 from blueprints.pages import pages_blueprint
-from blueprints.sanic_protocol import SocketBounds, SocketProtocol, socket_protocol
+from blueprints.sanic_protocol import SocketProtocol, socket_protocol
+from blueprints.sanic_websocket import SocketBounds
 from blueprints.shutdown import Shutdown
+from blueprints.site import load_site
+from blueprints.uploads import TYPES, uploads_blueprint
 from blueprints.watchdog import Watchdog
-from commands.banner import banner
+from commands.banner import DEMO_TOKEN, DEMO_USER, banner
 from commands.cli import build_cli, run
 from commands.estate import estate_office, estate_variables
 from commands.logs import set_up_logging
 from commands.watching import observer_of, tracer_of
-from integrations.catalogue import document_limits, load_catalogue
+from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
+from integrations.overview import overview
 from integrations.standing import Standing
 from integrations.stores.key import kept_key
 from integrations.stores.memory_log import MemoryLog
 from integrations.stores.sqlite import SqliteStore
+from integrations.stores.sqlite_uploads import UploadBounds
+from integrations.suggestions import suggestions
 from integrations.toolset import CatalogueToolsets
-from schemas.errors import ConfigurationError
+from integrations.understood import understood
+from schemas.errors import ConfigurationError, StoreUnavailable
 from schemas.frames import AttachmentLimits, Limits
+from schemas.messages import localise
 from schemas.observer import Observer
+from schemas.page import DemoLogin, PageSettings
 from schemas.settings import PROJECT, Settings
+from schemas.turn import Locale
 
 log = structlog.get_logger("steward")
 
 _DEFAULT_MODEL = "gpt-5-mini"
 _SWEEP_S = 3600.0
+
+# Connections that wait to be accepted. After a restart everybody comes back at once; of one that does not fit the
+# client believes that it is connected, and waits. Linux takes at most net.core.somaxconn, 4096 by default.
+_BACKLOG = 4096
 
 
 def new_id() -> str:
@@ -105,20 +126,30 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     tracer = tracer_of(settings, _model_name(settings))
     model = create_model(settings, observer)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    toolsets = CatalogueToolsets(
-        catalogue, process_key=kept_key(settings.data_dir / "owners.key"), observer=observer, tracer=tracer
-    )
     entries = MemoryLog(
-        settings.log_entries, settings.max_conversations, new_epoch=new_id, window_s=settings.resume_window_s
+        settings.log_entries,
+        settings.max_conversations,
+        new_epoch=new_id,
+        window_s=settings.resume_window_s,
+        max_total_bytes=settings.log_megabytes << 20,
     )
+    database = settings.data_dir / "steward.sqlite3"
     store = SqliteStore(
-        settings.data_dir / "steward.sqlite3",
+        database,
         new_id=new_id,
-        max_history_chars=settings.max_history_chars,
+        max_history_chars=4 * settings.max_history_tokens,  # no token has more of them
         dedup_window_s=settings.dedup_window_s,
         history_ttl_s=settings.history_ttl_s,
         approval_ttl_s=settings.approval_ttl_s,
         patience_s=settings.store_timeout_s,
+        uploads=UploadBounds(settings.upload_ttl_s, settings.max_uploads_per_subject, settings.max_uploads_bytes),
+    )
+    toolsets = CatalogueToolsets(
+        catalogue,
+        uploads=store.uploads,
+        process_key=kept_key(settings.data_dir / "owners.key"),
+        observer=observer,
+        tracer=tracer,
     )
     outside = Outside(
         model=model,
@@ -131,7 +162,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             max_steps=settings.max_steps,
             max_tool_calls=settings.max_tool_calls,
             approval_ttl_s=settings.approval_ttl_s,
-            max_history_chars=settings.max_history_chars,
+            max_history_tokens=settings.max_history_tokens,
             max_tools=settings.max_tools,
             max_tools_bytes=settings.max_tools_bytes,
             max_turn_tokens=settings.max_turn_tokens,
@@ -147,17 +178,19 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         log_queries=settings.log_queries,
         tracer=tracer,
     )
-    turns = TurnRunner(outside)
+    memory = Memory(settings.memory_limit_mb << 20 or group_limit(), time.monotonic)
+    turns = TurnRunner(outside, scarce=memory.scarce)
     gateway = Gateway(
         toolsets=toolsets,
         conversations=store.conversations,
         approvals=store.approvals,
         turn_store=store.turns,
+        uploads=store.uploads,
         entries=entries,
         turns=turns,
         recovery=Recovery(outside),
         guard=Guard(_bounds(settings), time.monotonic),
-        limits=Limits(settings.max_query_chars, settings.max_frame_bytes, AttachmentLimits(0, 0, [])),
+        limits=_limits(settings),
         locale=settings.locale,
         observer=observer,
     )
@@ -166,9 +199,10 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     descriptors = Descriptors(settings.reserved_descriptors)
     admission = Admission(
         allowed_origins=settings.allowed_origins,
+        cors_origins=settings.cors_origins,
         locale=settings.locale,
         ends=lambda: shutdown.begun,
-        scarce=descriptors.scarce,
+        scarce=lambda: descriptors.scarce() or memory.scarce(),
     )
 
     def obstacles() -> list[str]:
@@ -178,6 +212,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             "shutting_down": shutdown.begun,
             "blocked": watchdog.blocked,
             "descriptors": descriptors.scarce(),
+            "memory": memory.scarce(),
         }
         return [name for name, is_so in found.items() if is_so]
 
@@ -192,7 +227,9 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             store_answers=store.answers,
         )
 
-    app: Sanic[Any, Any] = Sanic(f"steward-{new_id()}", configure_logging=False)
+    app: Sanic[Any, Any] = Sanic(
+        f"steward-{new_id()}", configure_logging=False, error_handler=ApiErrors(settings.locale)
+    )
     _configure(app, settings)
     app.blueprint(
         chat_blueprint(
@@ -204,19 +241,47 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             bubble_s=settings.bubble_s,
         )
     )
+    door = Door(gateway, _addresses(settings))
+    app.blueprint(api_blueprint(gateway, door, _api_bounds(settings), lambda locale: overview(catalogue, locale)))
+    app.blueprint(
+        uploads_blueprint(door, max_bytes=settings.max_upload_bytes, timeout_s=6 * settings.message_timeout_s)
+    )
+    if settings.docs:
+        app.blueprint(docs_blueprint(PROJECT / "web" / "docs", _documents(catalogue, settings)))
     app.register_middleware(admission.check, "request")
     app.blueprint(health_blueprint(ready))
-    app.blueprint(pages_blueprint(PROJECT / "test" / "websocket_test.html"))
+    tutorial = PROJECT / "test" / "websocket_test.html"
+    app.blueprint(pages_blueprint(load_site(PROJECT / "web"), _page(settings, catalogue), tutorial))
+
+    lifetime = Lifetime()
+    app.ctx.lifetime = lifetime
+
+    async def end_watching() -> None:
+        observer.close()
+        await asyncio.to_thread(tracer.close)
 
     @app.before_server_start
     async def starting(_: Sanic[Any, Any]) -> None:
-        await store.start()
+        try:
+            await store.start()
+        except StoreUnavailable as error:
+            raise ConfigurationError(f"the store cannot be used: {error.reason}", file=str(database)) from error
+        for end in (end_watching, store.close, toolsets.close, model.close):
+            lifetime.finally_end(end)
+        observer.start()
 
     @app.after_server_start
     async def started(_: Sanic[Any, Any]) -> None:
         shutdown.obey(lambda: app.state.is_running, lambda: app.stop(terminate=False))
         watchdog.start()
-        app.ctx.sweeper = asyncio.create_task(store.sweep_now_and_then(_SWEEP_S))
+        sweeper = asyncio.create_task(store.sweep_now_and_then(_SWEEP_S))
+
+        async def end_both() -> None:
+            watchdog.stop()
+            sweeper.cancel()
+            await asyncio.gather(sweeper, return_exceptions=True)
+
+        lifetime.finally_end(end_both)
         notes = Counter(note.action for note in catalogue.notes)
         log.info("started", tools=catalogue.tool_counts(), notes=dict(notes))
         print(banner(settings, catalogue), flush=True)
@@ -227,17 +292,9 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
 
     @app.after_server_stop
     async def stopped(_: Sanic[Any, Any]) -> None:
-        watchdog.stop()
-        app.ctx.sweeper.cancel()
-        await asyncio.gather(app.ctx.sweeper, return_exceptions=True)
-        await model.close()
-        await toolsets.close()
-        await store.close()
-        observer.close()
-        await asyncio.to_thread(tracer.close)
+        await lifetime.end()
         log.info("stopped")
 
-    observer.start()
     return app
 
 
@@ -253,7 +310,26 @@ def _configure(app: Sanic[Any, Any], settings: Settings) -> None:
     app.config.ACCESS_LOG = False
     app.config.MOTD = False
     # sanic-ext gives HEAD and OPTIONS; its own document is invalid with pydantic 2 and its page needs a CDN
-    Extend(app, config={"oas": False, "http_auto_trace": False, "cors": False, "health": False, "templating": False})
+    config: dict[str, Any] = {"oas": False, "http_auto_trace": False, "health": False, "templating": False}
+    config |= {
+        "cors": bool(settings.cors_origins),
+        "cors_origins": ",".join(sorted(settings.cors_origins)),
+        "cors_allow_headers": ["authorization", "content-type", "accept", "accept-language", "last-event-id"],
+        "cors_methods": ["get", "post", "delete", "options"],
+        "cors_expose_headers": ["retry-after"],
+        "cors_always_send": False,
+        "cors_max_age": 600,
+    }
+    Extend(app, config=config)
+
+
+def _page(settings: Settings, catalogue: Catalogue) -> PageSettings:
+    return PageSettings(
+        name={"zh": localise(settings.name, "zh"), "en": localise(settings.name, "en")},
+        locale=settings.locale,
+        suggestions={"zh": suggestions(catalogue, "zh"), "en": suggestions(catalogue, "en")},
+        demo=DemoLogin(DEMO_USER, DEMO_TOKEN) if settings.runs_estate else None,
+    )
 
 
 def _protocol(settings: Settings) -> type[SocketProtocol]:
@@ -277,6 +353,36 @@ def _protocol(settings: Settings) -> type[SocketProtocol]:
 
 def _addresses(settings: Settings) -> Addresses:
     return Addresses(settings.trusted_proxies, settings.forwarded_header)
+
+
+def _documents(catalogue: Catalogue, settings: Settings) -> Documents:
+    def titles(locale: Locale) -> dict[str, str]:
+        names = dict.fromkeys(catalogue.failures) | dict.fromkeys(catalogue.upstreams)
+        return {n: catalogue.upstreams[n].title(locale) if n in catalogue.upstreams else n for n in names}
+
+    examples = [example for target in catalogue.tools.values() for example in target.settings.examples]
+    return Documents(
+        own=lambda locale: own_document(_limits(settings), locale, *examples[:1]),
+        understood=lambda name, locale: understood(catalogue, name, locale),
+        titles=titles,
+        asyncapi=PROJECT / "docs" / "asyncapi.yaml",
+        locale=settings.locale,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    attachments = AttachmentLimits(settings.max_attachments, settings.max_upload_bytes, list(TYPES))
+    return Limits(settings.max_query_chars, settings.max_frame_bytes, attachments)
+
+
+def _api_bounds(settings: Settings) -> ApiBounds:
+    return ApiBounds(
+        max_frame_bytes=settings.max_frame_bytes,
+        max_query_chars=settings.max_query_chars,
+        message_timeout_s=settings.message_timeout_s,
+        send_timeout_s=settings.send_timeout_s,
+        heartbeat_s=settings.ping_interval_s,
+    )
 
 
 def _bounds(settings: Settings) -> Bounds:
@@ -304,11 +410,15 @@ def serve(settings: Settings) -> None:
             access_log=False,
             motd=False,
             protocol=_protocol(settings),
-            backlog=1024,
+            backlog=_BACKLOG,
         )
     except OSError as error:
+        if app.ctx.lifetime.begun:
+            raise
         reason = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set STEWARD_PORT to a free port"
         raise ConfigurationError(reason) from error
+    finally:
+        app.ctx.lifetime.end_after_failure()
 
 
 def main() -> None:

@@ -19,20 +19,22 @@ from schemas.office import Office
 from schemas.tool import ToolResult, ToolSpec
 from schemas.tracing import Span
 from schemas.turn import Locale, Outcome, TextDelta, Usage
+from schemas.upload import Upload
 
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
     """The limits of a turn. The last of `max_steps` has no tools, so that it ends in an answer; so has the step after
     `max_turn_tokens` (asked and answered) are used up. The model writes `max_output_tokens` in all steps together at
-    most; no step is offered more than `max_tools`, nor more than `max_tools_bytes` of them. `link_hosts`: where links
+    most; no step is offered more than `max_tools`, nor more than `max_tools_bytes` of them. Of the history it is shown
+    about `max_history_tokens`. `link_hosts`: where links
     of an answer may lead."""
 
     turn_timeout_s: float
     max_steps: int
     max_tool_calls: int
     approval_ttl_s: float
-    max_history_chars: int
+    max_history_tokens: int
     max_tools: int = 40
     max_tools_bytes: int = 65536
     max_parallel_calls: int = 4
@@ -54,13 +56,13 @@ class Turn:
     """What one turn works with. `clock` is the wall clock, asked in the estate's `zone`.
 
     `waited`: the query was sent while an earlier turn ran, so it cannot be an answer to what that turn showed.
-    `answer`: the turn is one to a parked write, and `query` the word for it. `quota_used`: no model may be asked.
-    `waiting` is what waited for a yes when the turn's steps began. `unsettled`: what to say if the turn is ended while
-    a write is on its way; `partial`: what the step under way has said so far; `unsaved`: what came of a write could not
-    be kept. `offer` is what its next step is offered (None before the first one), `wanted` what of it the model
-    searched for (in so many `searches`) or called in this turn, latest first. `answered`: what reads of this turn gave,
-    by the digest of the request. `links`: what the model's words pass. `spoken_at`: when the bubble got its
-    first words, on the monotonic clock in seconds.
+    `answer`: the turn is one to a parked write, and `query` the word for it. `attachments` came with the query.
+    `quota_used`: no model may be asked. `waiting` is what waited for a yes when the turn's steps began. `unsettled`:
+    what to say if the turn is ended while a write is on its way; `partial`: what the step under way has said so far;
+    `unsaved`: what came of a write could not be kept. `offer` is what its next step is offered (None before the first
+    one), `wanted` what of it the model searched for (in so many `searches`) or called in this turn, latest first.
+    `answered`: what reads of this turn gave, by the digest of the request. `links`: what the model's words pass.
+    `spoken_at`: when the bubble got its first words, on the monotonic clock in seconds.
     """
 
     conversation: Conversation
@@ -77,6 +79,7 @@ class Turn:
     zone: ZoneInfo
     waited: bool = False
     answer: Answer | None = None
+    attachments: Sequence[Upload] = ()
     quota_used: bool = False
     usage: Usage = field(default_factory=Usage)
     results: list[ToolResult] = field(default_factory=list)

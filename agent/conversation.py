@@ -9,14 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from agent.prompt import fenced
+from agent.prompt import attachments_block, fenced
 from schemas.conversation import Conversation
 from schemas.model import Message
+from schemas.tokens import most_tokens
 from schemas.tool import ToolCall, ToolResult
+from schemas.upload import Upload
+
+_MESSAGE_TOKENS = 4  # role and separators
 
 
-def add_user(conversation: Conversation, text: str) -> None:
-    conversation.messages.append({"role": "user", "content": text})
+def add_user(conversation: Conversation, text: str, attachments: Sequence[Upload] = ()) -> None:
+    """What the resident said, and the uploads that came with it. They stand beside the words, which stay his own;
+    `for_model` puts the two together."""
+    message: dict[str, Any] = {"role": "user", "content": text}
+    if attachments:
+        message["attachments"] = [
+            {"id": one.id, "filename": one.filename, "type": one.type, "size": one.size} for one in attachments
+        ]
+    conversation.messages.append(message)
 
 
 def add_assistant(
@@ -56,17 +67,17 @@ def mend(conversation: Conversation, partial: str) -> None:
     add_assistant(conversation, partial)
 
 
-def forget_old(conversation: Conversation, max_chars: int) -> None:
+def forget_old(conversation: Conversation, max_tokens: int) -> None:
     """Drop from memory what no model will be shown again; `saved` still says how many of the rest a store has."""
-    kept = view(conversation, max_chars)
+    kept = view(conversation, max_tokens)
     dropped = len(conversation.messages) - len(kept)
     if dropped:
         conversation.messages[:] = kept
         conversation.saved = max(0, conversation.saved - dropped)
 
 
-def view(conversation: Conversation, max_chars: int) -> list[Message]:
-    """The latest messages of at most `max_chars` characters, cut only before a resident's message.
+def view(conversation: Conversation, max_tokens: int) -> list[Message]:
+    """The latest messages of at most about `max_tokens` tokens (ADR 14), cut only before a resident's message.
 
     A group (a resident's message and all that answers it) stays whole; the last group is always there.
     """
@@ -78,11 +89,25 @@ def view(conversation: Conversation, max_chars: int) -> list[Message]:
     kept: list[list[Message]] = []
     size = 0
     for group in reversed(groups):
-        size += sum(map(_chars, group))
-        if kept and size > max_chars:
+        size += sum(map(_tokens, group))
+        if kept and size > max_tokens:
             break
         kept.append(group)
     return [message for group in reversed(kept) for message in group]
+
+
+def for_model(messages: Iterable[Message]) -> list[Message]:
+    """The messages as a provider takes them: attachments as a block at the end of the words that they came with."""
+    return [
+        {"role": message["role"], "content": f"{message['content']}\n{attachments_block(message['attachments'])}"}
+        if message.get("attachments")
+        else message
+        for message in messages
+    ]
+
+
+def has_attachments(messages: Iterable[Message]) -> bool:
+    return any(message.get("attachments") for message in messages)
 
 
 def called_tools(messages: Iterable[Message]) -> list[str]:
@@ -99,6 +124,8 @@ def _calls(message: Message) -> Iterable[Any]:
     return message.get("tool_calls") or ()
 
 
-def _chars(message: Message) -> int:
-    calls = sum(len(call["function"]["arguments"]) for call in _calls(message))
-    return len(message.get("content") or "") + len(message.get("reasoning_content") or "") + calls + 16
+def _tokens(message: Message) -> int:
+    calls = sum(most_tokens(call["function"]["arguments"]) + 8 for call in _calls(message))
+    said = most_tokens(message.get("content") or "") + most_tokens(message.get("reasoning_content") or "")
+    files = 100 * len(message.get("attachments") or ())
+    return said + calls + files + _MESSAGE_TOKENS

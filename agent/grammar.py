@@ -39,9 +39,11 @@ class Grammar:
         """What stands in the bubble so far."""
         return "".join(self._said)
 
-    def open(self) -> None:
-        """The first frame of a turn."""
-        self._append(Status(status="thinking", data=StatusData(message=text("status.thinking", self._locale))))
+    def open(self, client_msg_id: str | None = None, approval_id: str | None = None) -> None:
+        """The first frame of a turn: of the query that its client calls so, or of the answer to this approval."""
+        message = text("status.thinking", self._locale)
+        data = StatusData(message=message, client_msg_id=client_msg_id, approval_id=approval_id)
+        self._append(Status(status="thinking", data=data))
 
     def write(self, event: TurnEvent) -> None:
         """One event. After the terminal nothing more is written."""

@@ -31,7 +31,7 @@ async def run_turn(turn: Turn) -> AsyncGenerator[TurnEvent, None]:
             handled = True
             yield event
         if not handled:
-            add_user(turn.conversation, turn.query)
+            add_user(turn.conversation, turn.query, turn.attachments)
             async for event in to_people(turn):
                 handled = True
                 yield event

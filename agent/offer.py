@@ -109,7 +109,7 @@ def _chosen(turn: Turn, specs: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
     """`search_tools`, what the conversation has called so far, then what the words need, the best first."""
     about = ToolSpec(SEARCH_TOOLS, _ABOUT.format(count=len(specs)), _PARAMETERS, public=True)
     most, most_bytes = _room(about, turn.budgets)
-    messages = view(turn.conversation, turn.budgets.max_history_chars)
+    messages = view(turn.conversation, turn.budgets.max_history_tokens)
     names = called_tools(messages)
     if turn.waiting is not None:
         names.append(turn.waiting.tool)

@@ -97,6 +97,10 @@ class EventLog(Protocol):
         """Names this numbering of the conversation's entries; another one begins where the log was lost."""
         ...
 
+    def clear(self, conversation_id: str) -> None:
+        """Forget the entries of this conversation; its numbering goes on."""
+        ...
+
     def reaches(self, conversation_id: str, seq: int) -> bool:
         """Whether every entry later than `seq` is kept, and `seq` is no number of the future."""
         ...

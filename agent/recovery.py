@@ -74,7 +74,7 @@ class Recovery:
             return
         turn_id = left.turn.id if left.turn is not None else self._outside.new_id()
         grammar = Grammar(self._outside.log, conversation.id, turn_id, locale)
-        grammar.open()
+        grammar.open(left.turn.client_msg_id if left.turn is not None else None)
         for approval, result in found:
             sentence = self._words(approval, result, locale)
             grammar.write(TextDelta(("\n\n" if grammar.content else "") + sentence))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +22,7 @@ from agent.handover import failed
 from agent.loop import run_turn
 from agent.ports import EventLog, Model, Toolset
 from agent.quota import DailyTokens
+from agent.sending import to_its_end
 from agent.stores import ApprovalStore, ConversationStore, TurnStore
 from schemas.conversation import Conversation
 from schemas.deadline import Deadline
@@ -33,6 +34,7 @@ from schemas.office import Office
 from schemas.tool import Caller
 from schemas.tracing import Tracer
 from schemas.turn import Locale, TextDelta, TurnEnded, TurnFailed, Usage
+from schemas.upload import Upload
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +65,8 @@ class Asked:
     """What a client asked for: a query, or the answer to a parked write. It holds a toolset, never a token.
 
     `seen` is the conversation's newest entry when it was sent (None: when it is accepted): a yes is never one to what
-    was shown after that. `client_msg_id` is the client's own name for it.
+    was shown after that. `client_msg_id` is the client's own name for it, `attachments` the uploads
+    that came with it, the caller's own.
     """
 
     conversation: Conversation
@@ -74,6 +77,7 @@ class Asked:
     seen: int | None = None
     client_msg_id: str | None = None
     answer: Answer | None = None
+    attachments: Sequence[Upload] = ()
 
 
 class RunningTurn:
@@ -104,7 +108,7 @@ class RunningTurn:
         this task is cancelled from outside, it ends as interrupted."""
         started = time.monotonic()
         turn = self._turn()
-        self._grammar.open()
+        self._open()
         log.info("turn_started", caller=self.asked.caller.state, locale=self.asked.locale)
         if self._outside.log_queries:
             log.info("turn_asked", query=masked_words(self.asked.query))
@@ -115,9 +119,10 @@ class RunningTurn:
             self._task = None
         self._outside.quota.add(turn.conversation.owner, turn.tokens)
         try:
-            await self._keep(turn, end)
+            # also where the process ends meanwhile: the next one would tell a turn that has ended as interrupted
+            await to_its_end(self._keep(turn, end))
         except asyncio.CancelledError:
-            _uncancel()  # the process ends while the store is slow: the terminal is written all the same
+            _uncancel()  # it can wait no longer for the store: the terminal is written all the same
         except Exception:  # a defect of the store's: the next turn must run all the same
             log.exception("turn_not_saved")
         finally:
@@ -129,13 +134,17 @@ class RunningTurn:
 
     async def interrupt(self) -> None:
         """The terminal of a turn that will never run, because the process ends."""
-        self._grammar.open()
+        self._open()
         self._grammar.write(TurnFailed("turn_interrupted"))
         self._outside.observer.turn_ended("turn_interrupted", 0.0, None, Usage())
         try:
             await self._outside.turns.finish(self.id, "turn_interrupted", "")
         except StoreUnavailable as error:
             log.warning("store_unavailable", reason=error.reason)
+
+    def _open(self) -> None:
+        answer = self.asked.answer
+        self._grammar.open(self.asked.client_msg_id, answer.approval_id if answer is not None else None)
 
     async def _events(self, turn: Turn) -> TurnEnded | TurnFailed:
         """Everything but the terminal goes to the log; the terminal is returned."""
@@ -170,7 +179,7 @@ class RunningTurn:
         if turn.unsaved or self.unsaved:
             said = ("\n\n" if self.content else "") + text("turn.not_saved", self.asked.locale)
             self._grammar.write(TextDelta(said))
-        forget_old(conversation, 2 * outside.budgets.max_history_chars)
+        forget_old(conversation, 2 * outside.budgets.max_history_tokens)
 
     def _turn(self) -> Turn:
         outside, asked = self._outside, self.asked
@@ -189,6 +198,7 @@ class RunningTurn:
             zone=outside.zone,
             waited=outside.log.last_seq(asked.conversation.id) != self._seen,
             answer=asked.answer,
+            attachments=asked.attachments,
             quota_used=outside.quota.used_up(asked.conversation.owner),
             observer=outside.observer,
             office=outside.office,

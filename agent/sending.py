@@ -1,4 +1,5 @@
-"""A call is sent with its trace; a write that was sent runs to its end, whoever asks the turn to stop meanwhile."""
+"""A call is sent with its trace; what was begun runs to its end, whoever asks the turn to stop meanwhile: a write that
+was sent, a turn that is kept. Used by `toolcalls.py`, `writes.py` and `running.py`."""
 
 from __future__ import annotations
 

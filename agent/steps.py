@@ -11,7 +11,7 @@ import structlog
 
 from agent.claims import ClaimGuard
 from agent.context import Turn
-from agent.conversation import add_assistant, view
+from agent.conversation import add_assistant, for_model, has_attachments, view
 from agent.handover import sorry, with_office
 from agent.offer import offered
 from agent.prompt import system_prompt
@@ -120,7 +120,8 @@ async def model_step(
 ) -> AsyncIterator[TextDelta]:
     """One call of the model; text goes out as it comes, without links; `step` holds the whole when it is done."""
     turn.usage.steps += 1
-    messages = [_system(turn, last=last), *view(turn.conversation, turn.budgets.max_history_chars)]
+    shown = view(turn.conversation, turn.budgets.max_history_tokens)
+    messages = [_system(turn, files=has_attachments(shown), last=last), *for_model(shown)]
     if step.text:
         messages += [{"role": "assistant", "content": step.text}, {"role": "user", "content": _CONTINUE}]
     room = max(1, turn.budgets.max_output_tokens - turn.usage.output_tokens)
@@ -231,11 +232,12 @@ def _corrected(turn: Turn, guard: ClaimGuard) -> Iterator[TextDelta]:
         yield turn.say(sentence)
 
 
-def _system(turn: Turn, *, last: bool) -> dict[str, Any]:
+def _system(turn: Turn, *, files: bool, last: bool) -> dict[str, Any]:
     facts = turn.caller.identity.facts if turn.caller.identity else {}
     office = turn.office.facts(turn.locale) if turn.office is not None else None
     public = None
     if turn.caller.state in ("anonymous", "refused"):
         public = [spec.name for spec in offered(turn) if spec.public]
-    prompt = system_prompt(turn.clock(turn.zone), turn.zone.key, turn.locale, facts, public, last=last, office=office)
+    now = turn.clock(turn.zone)
+    prompt = system_prompt(now, turn.zone.key, turn.locale, facts, public, files=files, last=last, office=office)
     return {"role": "system", "content": prompt}

@@ -1,12 +1,12 @@
-"""What is remembered beyond a turn, as Protocols: conversations, turns, parked writes. `integrations/stores` has them.
+"""What is remembered beyond a turn, as Protocols: conversations, turns, parked writes, uploads.
 
-Every method that may touch a disk is asynchronous and raises `StoreUnavailable` where the store does not answer (locked
-beyond its patience, full, gone). Next: `ports.py`.
+`integrations/stores` has them. Every method that may touch a disk is asynchronous and raises `StoreUnavailable` where
+the store does not answer (locked beyond its patience, full, gone). Next: `ports.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from schemas.conversation import (
@@ -17,6 +17,7 @@ from schemas.conversation import (
     TurnRecord,
     WriteOutcome,
 )
+from schemas.upload import Upload
 
 
 class ConversationStore(Protocol):
@@ -96,4 +97,20 @@ class ApprovalStore(Protocol):
 
     async def unrecorded(self, conversation_id: str) -> Sequence[Approval]:
         """Approved ones without an outcome: their writes are on the way, or were when a process ended."""
+        ...
+
+
+class UploadStore(Protocol):
+    """Files that residents uploaded, for a while. The bytes are read where they are sent, never here."""
+
+    async def add(self, owner: str, filename: str, media_type: str, content: bytes) -> Upload:
+        """Keep one. Raises `UploadsFull`."""
+        ...
+
+    async def get(self, upload_id: str, owners: Collection[str]) -> Upload | None:
+        """The one of this id; None for an unknown, a foreign and an expired one alike."""
+        ...
+
+    async def forget(self, owner: str) -> None:
+        """All of an owner."""
         ...

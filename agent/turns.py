@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from schemas.errors import FrameRefused, StoreUnavailable
 log = structlog.get_logger(__name__)
 
 _UTC = ZoneInfo("UTC")
+_SCARCE_MS = 5000  # turns end in seconds, and give back what they took
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,10 @@ class _Lane:
 
 
 class TurnRunner:
-    """Runs turns."""
+    """Runs turns. `scarce` says that there is no room for another one."""
 
-    def __init__(self, outside: Outside, *, grace_s: float = 5.0) -> None:
-        self._outside, self._grace_s = outside, grace_s
+    def __init__(self, outside: Outside, *, grace_s: float = 5.0, scarce: Callable[[], bool] = lambda: False) -> None:
+        self._outside, self._grace_s, self._scarce = outside, grace_s, scarce
         self._lanes: dict[str, _Lane] = {}
         self._refusing = self._closing = False
 
@@ -85,8 +86,8 @@ class TurnRunner:
 
     async def accept(self, asked: Asked) -> Admitted:
         """Start a turn, or let it wait behind the running one; a query that was sent before under the same
-        `client_msg_id` is the turn that it became then. Raises `FrameRefused` (`busy`, or `shutting_down` once the
-        process ends)."""
+        `client_msg_id` is the turn that it became then. Raises `FrameRefused` (`busy` also where memory is scarce, or
+        `shutting_down` once the process ends)."""
         conversation = asked.conversation
         conversation.recovered = True  # what runs from here on is of this process
         lane = self._lanes.get(conversation.id) or _Lane()
@@ -95,6 +96,8 @@ class TurnRunner:
                 return Admitted(turn.id, conversation.id, again=True)
         if self._refuses():
             raise FrameRefused("shutting_down", "error.shutting_down")
+        if self._scarce():
+            raise FrameRefused("busy", "error.scarce", retry_after_ms=_SCARCE_MS)
         if lane.taken >= 2:
             raise FrameRefused("busy", "frame.busy")
         self._lanes[conversation.id] = lane
@@ -124,6 +127,15 @@ class TurnRunner:
             if turn_id in (None, turn.id):
                 turn.stop()
                 return True
+        return False
+
+    def cancel_own(self, turn_id: str, owner: str) -> bool:
+        """Stop that turn of this owner. False for an unknown, a foreign and an ended one alike."""
+        for lane in self._lanes.values():
+            for turn in lane.turns():
+                if turn.id == turn_id and turn.asked.conversation.owner == owner:
+                    turn.stop()
+                    return True
         return False
 
     async def drain(self, timeout_s: float) -> bool:

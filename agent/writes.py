@@ -58,7 +58,7 @@ async def _in_words(turn: Turn) -> AsyncIterator[TurnEvent] | None:
     word may have been the answer to something else. A mere no is then the model's to answer, but the word that was
     shown for dropping the write drops it at any time: it can do no harm.
     """
-    verdict = decision(turn.query)
+    verdict = decision(turn.query) if not turn.attachments else None  # with a file it is no mere yes or no
     if verdict is None:
         return None
     approval = await waiting_write(turn)

@@ -1,4 +1,6 @@
-"""What every connection shares. `app.py` joins it; `intake.py` and `greeting.py` use it."""
+"""What every connection and every HTTP request shares.
+
+`app.py` joins it; `intake.py`, `greeting.py` and `api.py` use it."""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from dataclasses import dataclass, field
 
 from agent.ports import EventLog, Toolsets
 from agent.recovery import Recovery
-from agent.stores import ApprovalStore, ConversationStore, TurnStore
+from agent.stores import ApprovalStore, ConversationStore, TurnStore, UploadStore
 from agent.turns import TurnRunner
 from blueprints.connection import Connection
 from blueprints.limits import Guard
@@ -23,6 +25,7 @@ class Gateway:
     conversations: ConversationStore
     approvals: ApprovalStore
     turn_store: TurnStore
+    uploads: UploadStore
     entries: EventLog
     turns: TurnRunner
     recovery: Recovery

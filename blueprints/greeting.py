@@ -11,7 +11,7 @@ import structlog
 
 from agent.cards import approval_card
 from agent.turns import Admitted
-from blueprints.connection import Connection
+from blueprints.follower import Follower
 from blueprints.gateway import Gateway
 from schemas.client_frames import VERSION, Hello
 from schemas.conversation import Conversation, TurnRecord
@@ -32,13 +32,13 @@ class _Standing:
     outcome: str | None
 
 
-async def greet(gateway: Gateway, connection: Connection, conversation: Conversation, hello: Hello) -> None:
+async def greet(gateway: Gateway, connection: Follower, conversation: Conversation, hello: Hello) -> None:
     """Answer `hello` and follow the conversation from where the client has it; else from now on, with a snapshot."""
     entries = gateway.entries
     for _ in range(20):  # again where the conversation went on while the store was being asked
         before = entries.last_seq(conversation.id)
         latest = await _latest(gateway, conversation)
-        cards = await _cards(gateway, conversation)
+        cards = await waiting_cards(gateway, conversation)
         if entries.last_seq(conversation.id) == before:
             break
     # From here on nothing is awaited: what is said and what is followed are of one moment.
@@ -68,7 +68,7 @@ async def greet(gateway: Gateway, connection: Connection, conversation: Conversa
         connection.send(_snapshot(conversation.id, standing, cards, last))
 
 
-def show_again(gateway: Gateway, connection: Connection, admitted: Admitted, locale: Locale) -> None:
+def show_again(gateway: Gateway, connection: Follower, admitted: Admitted, locale: Locale) -> None:
     """A turn whose beginning the log has forgotten: a snapshot, or the tutorial's frames for a client that knows only
     those. Nothing of one that has not begun: all of it is still to come."""
     running, earlier = gateway.turns.running(admitted.conversation_id), admitted.earlier
@@ -120,7 +120,8 @@ def _standing(gateway: Gateway, conversation: Conversation, latest: TurnRecord |
     return _Standing(latest.id, latest.content, latest.outcome or None)
 
 
-async def _cards(gateway: Gateway, conversation: Conversation) -> list[ApprovalCard]:
+async def waiting_cards(gateway: Gateway, conversation: Conversation) -> list[ApprovalCard]:
+    """The write that waits for a yes in this conversation, as a client shows it."""
     try:
         waiting = await gateway.approvals.pending(conversation.id)
     except StoreUnavailable as error:

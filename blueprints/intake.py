@@ -1,4 +1,4 @@
-"""A connection's frames in their order: whose they are, which conversation they belong to; then the turn runner.
+"""A client's frames in their order: whose they are, which conversation they belong to; then the turn runner.
 
 Who a token is may take an upstream call, so this runs beside the reader, which never stops reading.
 Next: `greeting.py` for `hello`, `agent/turns.py` for the rest.
@@ -19,17 +19,18 @@ from agent.ownership import decide
 from agent.ports import Toolset
 from agent.running import Asked
 from agent.turns import Admitted
-from blueprints.connection import Connection
+from blueprints.callers import caller_of, count, toolset_of
+from blueprints.follower import Follower
 from blueprints.gateway import Gateway
 from blueprints.greeting import greet, show_again
 from schemas.client_frames import Approve, Cancel, Feedback, Hello, Query
 from schemas.conversation import Approval, Conversation
-from schemas.deadline import Deadline
 from schemas.errors import FrameRefused, StoreUnavailable
 from schemas.frames import error_frame
 from schemas.messages import language_of, text
 from schemas.tool import Caller
 from schemas.turn import Locale
+from schemas.upload import Upload
 
 log = structlog.get_logger(__name__)
 
@@ -52,12 +53,20 @@ class _Job:
 
 
 class Intake:
-    """One connection's side of the conversation. `path_id` is the user id of its address."""
+    """One client's side of the conversation. `path_id` is the user id of its address, None where it has none;
+    `locale` the language where nothing shows one; `toolset` that of the token that came before any frame."""
 
-    def __init__(self, gateway: Gateway, connection: Connection, path_id: str) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        connection: Follower,
+        path_id: str | None,
+        locale: Locale | None = None,
+        toolset: Toolset | None = None,
+    ) -> None:
         self._gateway, self._connection, self._path_id = gateway, connection, path_id
-        self._locale: Locale = gateway.locale
-        self._toolset: Toolset = gateway.toolsets.for_token(None)
+        self._locale: Locale = locale or gateway.locale
+        self._toolset: Toolset = toolset or gateway.toolsets.for_token(None)
         self._conversation: Conversation | None = None
         self._conversation_toolset = self._toolset
         self._queue: deque[_Job] = deque()
@@ -72,20 +81,35 @@ class Intake:
         """Take a frame. Raises `FrameRefused` for a token that cannot be one, and `busy` when too many wait."""
         if isinstance(frame, Cancel) and self._cancel(frame):
             return
+        self._hear(frame)
+        turns = sum(isinstance(job.frame, Query | Approve) for job in self._queue)
+        if len(self._queue) >= _MAX_WAITING or (isinstance(frame, Query | Approve) and turns >= _MAX_TURNS):
+            raise FrameRefused("busy", "frame.busy")
+        self._queue.append(self._job(frame))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+
+    async def admit(self, frame: Query | Approve) -> Admitted:
+        """Take the only frame of a client and wait until it has become a turn. Raises `FrameRefused` and
+        `StoreUnavailable`."""
+        self._hear(frame)
+        admitted = await self._admit(self._job(frame))
+        assert admitted is not None
+        return admitted
+
+    def _hear(self, frame: Frame) -> None:
+        """Its token and its language hold from now on."""
         token = frame.token if isinstance(frame, Query | Hello | Approve) else None
         if token is not None:
             self._bind(token)
         self._listen(frame)
-        turns = sum(isinstance(job.frame, Query | Approve) for job in self._queue)
-        if len(self._queue) >= _MAX_WAITING or (isinstance(frame, Query | Approve) and turns >= _MAX_TURNS):
-            raise FrameRefused("busy", "frame.busy")
+
+    def _job(self, frame: Frame) -> _Job:
         # noted now, not when it is admitted: to ask who a token is may outlast the turn that runs
         place = (frame.conversation_id if isinstance(frame, Query) else None) or (
             self._conversation.id if self._conversation is not None else ""
         )
-        self._queue.append(_Job(frame, self._toolset, self._locale, self._gateway.entries.last_seq(place)))
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
+        return _Job(frame, self._toolset, self._locale, self._gateway.entries.last_seq(place))
 
     def close(self) -> None:
         """The connection is gone: what was not yet accepted is dropped, what became a turn goes on."""
@@ -103,10 +127,7 @@ class Intake:
             self._locale = frame.locale or self._locale
 
     def _bind(self, token: str) -> None:
-        try:
-            toolset = self._gateway.toolsets.for_token(token or None)
-        except ValueError:
-            raise FrameRefused("bad_request", "frame.bad_token", field="token") from None
+        toolset = toolset_of(self._gateway, token)
         if toolset != self._toolset:
             self._toolset = toolset
 
@@ -138,39 +159,32 @@ class Intake:
                 self._connection.send(error_frame("internal", text("error.internal", job.locale, reference=reference)))
             self._queue.popleft()
 
-    async def _admit(self, job: _Job) -> None:
+    async def _admit(self, job: _Job) -> Admitted | None:
+        """Do what a frame asks for; the turn that it became, if it is one that becomes a turn."""
         frame = job.frame
         if isinstance(frame, Cancel):  # it waited for the query before it to become a turn
             if not self._cancel(frame):
                 raise FrameRefused("not_found", "frame.no_turn", field="turn_id")
-            return
-        caller = await self._identify(job.toolset)
+            return None
+        caller = await caller_of(self._gateway, job.toolset, self._path_id)
         if isinstance(frame, Hello | Approve) and caller.state == "refused":
             raise FrameRefused("login_required", "frame.login_required", field="token")
-        if caller.owner is not None and isinstance(frame, Query | Approve):
-            self._gateway.guard.subject(caller.owner)
+        if isinstance(frame, Query | Approve):
+            count(self._gateway, caller)
         match frame:
             case Query():
-                await self._ask(frame, caller, job)
+                return await self._ask(frame, caller, job)
             case Hello():
                 conversation = await self._conversation_of(frame.conversation_id, caller, job)
                 await greet(self._gateway, self._connection, conversation, frame)
             case Approve():
-                await self._answer(frame, caller, job)
+                return await self._answer(frame, caller, job)
             case Feedback():
                 await self._rate(frame, caller)
+        return None
 
-    async def _identify(self, toolset: Toolset) -> Caller:
-        caller = await toolset.caller(Deadline.after(self._gateway.identity_timeout_s))
-        path_id = caller.identity.path_id if caller.identity else None
-        if path_id is not None and path_id != self._path_id:
-            log.warning("identity_mismatch")
-            raise FrameRefused("identity_mismatch", "frame.identity_mismatch")
-        return caller
-
-    async def _ask(self, frame: Query, caller: Caller, job: _Job) -> None:
-        if frame.attachments:
-            raise FrameRefused("not_found", "frame.not_found", field="attachments")
+    async def _ask(self, frame: Query, caller: Caller, job: _Job) -> Admitted:
+        attachments = await self._attachments(frame, caller)
         conversation = await self._conversation_of(frame.conversation_id, caller, job)
         self._connection.follow(conversation.id)
         asked = Asked(
@@ -181,10 +195,24 @@ class Intake:
             toolset=job.toolset,
             seen=job.seen,
             client_msg_id=frame.client_msg_id,
+            attachments=attachments,
         )
         admitted = await self._accept(asked)
         if admitted.again:
             await self._show_again(admitted, asked, job)
+        return admitted
+
+    async def _attachments(self, frame: Query, caller: Caller) -> tuple[Upload, ...]:
+        """The caller's own uploads that a query names."""
+        ids = tuple(dict.fromkeys(frame.attachments or ()))
+        if len(ids) > self._gateway.limits.attachments.max:
+            most = self._gateway.limits.attachments.max
+            raise FrameRefused("too_large", "frame.too_many_attachments", field="attachments", max=most)
+        owners = [owner for owner in (caller.owner, caller.provisional) if owner] if caller.owner else []
+        found = [await self._gateway.uploads.get(one, owners) for one in ids]
+        if None in found:
+            raise FrameRefused("not_found", "frame.not_found", field="attachments")
+        return tuple(one for one in found if one is not None)
 
     async def _accept(self, asked: Asked) -> Admitted:
         """It becomes a turn even where the connection is lost meanwhile: half accepted, it would never have an end."""
@@ -202,7 +230,7 @@ class Intake:
             admitted = await self._accept(asked)  # it has ended since the store was asked: now the store knows how
         show_again(self._gateway, self._connection, admitted, job.locale)
 
-    async def _answer(self, frame: Approve, caller: Caller, job: _Job) -> None:
+    async def _answer(self, frame: Approve, caller: Caller, job: _Job) -> Admitted:
         """The resident's yes or no by the approval's id: only its owner's, only while it waits."""
         approval = await self._gateway.approvals.get(frame.approval_id)
         conversation = None if approval is None else await self._where(approval, caller, job)
@@ -217,7 +245,7 @@ class Intake:
             raise FrameRefused("approval_expired", "error.approval_expired", field="approval_id")
         self._connection.follow(conversation.id)
         word = text("approval.yes" if frame.approved else "approval.no", job.locale)
-        await self._accept(
+        return await self._accept(
             Asked(
                 conversation=conversation,
                 query=word,
@@ -248,6 +276,15 @@ class Intake:
             raise FrameRefused("not_found", "frame.not_found", field="turn_id")
         log.info("feedback", turn_id=frame.turn_id, score=frame.score)
 
+    async def _tell_what_was_left(self, conversation: Conversation, job: _Job) -> None:
+        """What an earlier process left unfinished; a client that asks on is sent it before its own turn (one that says
+        `hello` is told where the conversation stands)."""
+        entries, before = self._gateway.entries, self._gateway.entries.last_seq(conversation.id)
+        waits = not conversation.recovered
+        await asyncio.shield(self._gateway.recovery.tell(conversation, job.toolset, job.locale))
+        if waits and isinstance(job.frame, Query | Approve) and entries.last_seq(conversation.id) > before:
+            self._connection.follow(conversation.id, before)
+
     async def _conversation_of(self, named_id: str | None, caller: Caller, job: _Job) -> Conversation:
         """The conversation that a frame belongs to (rule 7); what an earlier process left of it is told first."""
         gateway, current = self._gateway, self._conversation
@@ -255,7 +292,7 @@ class Intake:
             named = await gateway.conversations.open(named_id, caller.owner) if caller.owner is not None else None
             if named is None:
                 raise FrameRefused("not_found", "frame.not_found", field="conversation_id")
-            await asyncio.shield(gateway.recovery.tell(named, job.toolset, job.locale))
+            await self._tell_what_was_left(named, job)
             current = named
         elif current is not None:
             verdict = decide(current.owner, caller, same_credential=job.toolset == self._conversation_toolset)

@@ -25,7 +25,7 @@ IDLE_CLOSE, TOO_MANY_CLOSE, FLOOD_CLOSE = 4408, 4429, 1008
 
 
 class TooManyConnections(Exception):
-    """One more connection than there may be: of all, of one address, or of those that have said nothing yet."""
+    """One more connection than there may be, of all or of one address."""
 
 
 class Windows(Storage, MovingWindowSupport):
@@ -131,23 +131,40 @@ class Guard:
         self._limiter = MovingWindowRateLimiter(self._windows)
         self._addresses: Counter[str] = Counter()
         self._seats: set[Seat] = set()
-        self._silent = self._numbers = 0
+        self._silent: dict[str, dict[Seat, None]] = {}  # by address, each in its order; an empty one is not kept
+        self._silent_count = self._numbers = 0
 
     def enter(self, address: str) -> Seat:
-        """Take a connection in. Raises `TooManyConnections`."""
+        """Take a connection in, in place of a silent one where there are too many of those. Raises
+        `TooManyConnections`."""
         bounds = self.bounds
-        if (
-            len(self._seats) >= bounds.max_connections
-            or self._silent >= bounds.max_silent_connections
-            or self._addresses[address] >= bounds.max_connections_per_address
-        ):
+        if len(self._seats) >= bounds.max_connections or self._addresses[address] >= bounds.max_connections_per_address:
             raise TooManyConnections
+        if self._silent_count >= bounds.max_silent_connections:
+            self._turn_out()
         self._numbers += 1
         seat = Seat(self, address, str(self._numbers))
         self._seats.add(seat)
         self._addresses[address] += 1
-        self._silent += 1
+        self._silent.setdefault(address, {})[seat] = None
+        self._silent_count += 1
         return seat
+
+    def _turn_out(self) -> None:
+        """The oldest silent connection of the address that has most of them goes: who opens many meets himself. It
+        counts as one of its address and of all until it has gone."""
+        crowd = max(self._silent.values(), key=len)
+        seat = next(iter(crowd))
+        self._no_longer_silent(seat)
+        seat.turn_out()
+
+    def _no_longer_silent(self, seat: Seat) -> None:
+        others = self._silent.get(seat.address, {})
+        if seat in others:
+            del others[seat]
+            self._silent_count -= 1
+            if not others:
+                del self._silent[seat.address]
 
     def subject(self, subject: str) -> None:
         """One more frame of this subject. Raises `FrameRefused` (`rate_limited`)."""
@@ -167,15 +184,14 @@ class Guard:
 
     def spoke(self, seat: Seat) -> None:
         """The first valid frame of a connection: it is no longer one of the silent ones."""
-        if seat in self._seats:
-            self._silent -= 1
+        self._no_longer_silent(seat)
 
     def leave(self, seat: Seat) -> None:
         """A connection has gone."""
         if seat not in self._seats:
             return
         self._seats.discard(seat)
-        self._silent -= not seat.has_spoken
+        self._no_longer_silent(seat)
         self._addresses[seat.address] -= 1
         if not self._addresses[seat.address]:
             del self._addresses[seat.address]
@@ -185,7 +201,7 @@ class Guard:
 class Seat:
     """One connection's place: its rates, and the time that it may be silent."""
 
-    __slots__ = ("_guard", "_heard", "_refused", "_refused_at", "_timer", "address", "has_spoken", "number")
+    __slots__ = ("_close", "_guard", "_heard", "_refused", "_refused_at", "_timer", "address", "has_spoken", "number")
 
     def __init__(self, guard: Guard, address: str, number: str) -> None:
         self._guard, self.address, self.number = guard, address, number
@@ -194,6 +210,7 @@ class Seat:
         self._refused_at = -math.inf
         self._heard = guard.clock()
         self._timer: asyncio.TimerHandle | None = None
+        self._close: Callable[[int, str], None] = _nothing
 
     def message(self) -> None:
         """One more message of the client. Raises `FrameRefused` (`rate_limited`)."""
@@ -222,7 +239,8 @@ class Seat:
             self.has_spoken = True
 
     def watch(self, close: Callable[[int, str], None]) -> None:
-        """Call `close` with code and reason once the client was silent for too long."""
+        """Call `close` with code and reason once the client was silent for too long, or has to make room."""
+        self._close = close
         bounds = self._guard.bounds
         patience = bounds.idle_timeout_s if self.has_spoken else bounds.silent_timeout_s
         left = self._heard + patience - self._guard.clock()
@@ -233,11 +251,20 @@ class Seat:
             left = min(left, bounds.silent_timeout_s, bounds.idle_timeout_s)
             self._timer = asyncio.get_running_loop().call_later(left, self.watch, close)
 
+    def turn_out(self) -> None:
+        """It has said nothing, and another one needs its place."""
+        self._close(TOO_MANY_CLOSE, "too many connections: say something first")
+
     def leave(self) -> None:
         """The connection has gone."""
         if self._timer is not None:
             self._timer.cancel()
+        self._close = _nothing  # the connection's own method: a cycle would keep it
         self._guard.leave(self)
+
+
+def _nothing(_code: int, _reason: str) -> None:
+    """Nobody watches the seat, or no longer."""
 
 
 def wait_until(reset: float, now: float) -> int:

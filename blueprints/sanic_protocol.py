@@ -1,4 +1,4 @@
-"""The WebSocket as Sanic should serve it: works around the defects of Sanic 25.12.1 that are named here, and no others.
+"""Connections as Sanic should serve them: works around the defects of Sanic 25.12.1 that are named here, no others.
 
 | of bare Sanic 25.12.1 (`server/websockets`, `server/protocols`) | here |
 |---|---|
@@ -9,316 +9,50 @@
 | no bound on the fragments of a message, nor on the time they take | 64 and 10 s, then 1008 |
 | `send` and keepalive share a lock: a client that does not read is never found dead | no lock |
 | a peer that never answers `close` stays | it is cut off after a while |
-| the wait for a request starts again with every byte | one deadline from its first byte |
+| the wait for a request's head, and for its body, starts again with every byte | one deadline for each of them |
+| the system keeps megabytes for a client that does not read | it keeps 128 KiB |
 | what a client sends in one piece with its upgrade is lost | it is the WebSocket's first bytes |
 
-`tests/e2e/test_sanic_defects.py` shows each of them on bare Sanic: it fails once Sanic has mended it. Next: `chat.py`.
+`tests/e2e/test_sanic_defects.py` shows each of them on bare Sanic: it fails once Sanic has mended it.
+Next: `sanic_websocket.py`, the WebSocket.
 """
 
 from __future__ import annotations
 
 import asyncio
-import codecs
 import math
+import socket
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from sanic import Request
-from sanic.exceptions import RequestTimeout, SanicException, WebsocketClosed
+from sanic.exceptions import RequestTimeout, SanicException
 from sanic.http import Stage
 from sanic.log import websockets_logger
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 from sanic.server.websockets.impl import WebsocketImplProtocol
-from websockets.exceptions import InvalidState, ProtocolError
-from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
-from websockets.streams import StreamReader
 
-_SLICE_BYTES = 2048  # of what was read, parsed at a time: a flood is noticed before it has become a list of frames
-_PONG = 0x80 | Opcode.PONG
-_LAST_CHANCE_S = 1.0  # after a blocked loop a pong may still wait to be read
+from blueprints.sanic_websocket import Socket, SocketBounds
 
+# What the system keeps of what a client has not read yet. Linux doubles it: 128 KiB, of which half is payload, and by
+# default up to 4 MB for each connection. A chat needs 64 KiB in a round trip at the very most.
+_SEND_BUFFER_BYTES = 65536
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketBounds:
-    """What one connection may take. Times in seconds."""
+# A body that says its length, a photo, may take longer by that; where it is read, its limits are told with a sentence.
+_SLOWEST_BYTES_PER_S, _LARGEST_BODY_BYTES = 65536, 8 << 20
 
-    max_message_bytes: int = 65536
-    max_fragments: int = 64
-    message_timeout_s: float = 10.0
-    control_rate: float = 10.0
-    control_burst: int = 20
-    max_unread: int = 256
-    ping_interval_s: float = 20.0
-    ping_timeout_s: float = 20.0
-    close_timeout_s: float = 5.0
-    handshake_timeout_s: float = 10.0
-
-
-class Socket(WebsocketImplProtocol):
-    """One WebSocket. Everything that arrives is dealt with at once, without a task; what is sent waits for room first.
-
-    It offers `recv`, `send`, `close` and `fail_connection` of Sanic's own, and what Sanic calls.
-    """
-
-    def __init__(self, ws_proto: ServerProtocol, io_proto: SocketProtocol, bounds: SocketBounds) -> None:
-        super().__init__(ws_proto, ping_interval=None, close_timeout=bounds.close_timeout_s)
-        self.io_proto, self.loop = io_proto, io_proto.loop
-        del self.assembler  # its locks and queues are a tenth of what a connection weighs
-        self._bounds = bounds
-        self._inbox: list[str | bytes] = []  # an empty deque weighs ten times as much
-        self._inbox_bytes = 0
-        self._reader: asyncio.Future[None] | None = None
-        self._parts: list[str | bytes] = []
-        self._text: codecs.IncrementalDecoder | None = None
-        self._control_due = 0.0
-        self._heard = True
-        self._failed = self._ended = False
-        self._unwanted = 0
-        self._has_room = io_proto._can_write
-        self._heartbeat: asyncio.TimerHandle | None = self._in(bounds.ping_interval_s, self._beat)
-        self._assembly: asyncio.TimerHandle | None = None
-        self._abort: asyncio.TimerHandle | None = None
-
-    # -- what Sanic calls
-
-    def data_received(self, data: bytes) -> None:
-        self._heard = True
-        done = False
-        for at in range(0, len(data), _SLICE_BYTES):
-            piece = data[at : at + _SLICE_BYTES] if len(data) > _SLICE_BYTES else data
-            over = self._failed or self.ws_proto.state is State.CLOSED
-            if over or self.ws_proto.state is not State.OPEN:
-                self._unwanted += len(data) - at if over else len(piece)
-                if self._unwanted > self._bounds.max_message_bytes:
-                    self._read_no_more()
-                    return
-            if over:
-                return  # read on, so that the peer can read why it was closed; nothing is kept
-            self.ws_proto.receive_data(piece)
-            for frame in self.ws_proto.events_received():
-                if not self._failed and isinstance(frame, Frame):
-                    done = self._take(frame) or done
-            self._flush()
-        self._watch_assembly(done)
-
-    def eof_received(self) -> bool | None:
-        self.ws_proto.receive_eof()
-        self._flush()
-        self._wake()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.ws_proto.state is not State.CLOSED:
-            self.ws_proto.fail(code=1006)
-            self.ws_proto.state = State.CLOSED
-        for timer in (self._heartbeat, self._assembly, self._abort):
-            if timer is not None:
-                timer.cancel()
-        self._heartbeat = self._assembly = self._abort = None
-        self._wake()
-
-    def end_connection(self, code: int = 1000, reason: str = "") -> bool:
-        """The handler has ended: say so if nothing was said, and close."""
-        if self.ws_proto.state is State.OPEN:
-            self.ws_proto.send_close(code, reason)
-            self._flush()
-        self._finish()
-        return False
-
-    # -- what the handler calls
-
-    async def recv(self, timeout: float | None = None) -> str | bytes | None:  # noqa: ASYNC109 - Sanic's
-        """The next message; None after `timeout` seconds without one. Raises `WebsocketClosed`."""
-        while not self._inbox:
-            if self._failed or self.ws_proto.state is not State.OPEN:
-                raise WebsocketClosed("The connection is closed.")
-            assert self._reader is None, "one reader at a time"
-            self._reader = asyncio.get_running_loop().create_future()
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._reader
-            except TimeoutError:
-                return None
-            finally:
-                self._reader = None
-        message = self._inbox.pop(0)
-        self._inbox_bytes -= len(message)
-        return message
-
-    async def send(self, message: Any) -> None:
-        """Write one message once there is room for it. Raises `WebsocketClosed`."""
-        await self._has_room.wait()
-        if self._failed or self.ws_proto.state is not State.OPEN:
-            raise WebsocketClosed("The connection is closed.")
-        if isinstance(message, str):
-            self.ws_proto.send_text(message.encode())
-        else:
-            self.ws_proto.send_binary(message)
-        self._flush()
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye; the connection ends when the peer has answered, or after the close timeout."""
-        if self.ws_proto.state is not State.OPEN:
-            return
-        try:
-            self.ws_proto.send_close(code, reason)
-        except (InvalidState, ProtocolError):
-            self.fail_connection(1011)
-            return
-        self._flush()
-        if self._abort is None:
-            self._abort = self._in(self._bounds.close_timeout_s, self._abort_now)
-
-    def fail_connection(self, code: int = 1006, reason: str = "") -> bool:
-        """Close at once, whatever still waits. A peer that does not read cannot be told: it is cut off."""
-        self._failed = True
-        self._inbox.clear()
-        self._parts.clear()
-        if code == 1006 or not self._has_room.is_set():
-            self._abort_now()
-        else:
-            self.ws_proto.data_to_send()
-            self.ws_proto.fail(code, reason)
-            self._flush()
-        self._wake()
-        return False
-
-    # -- inside
-
-    def _read_no_more(self) -> None:
-        """What comes after our close is a flood: it waits in the kernel until the close timeout ends all of it."""
-        transport = self._transport
-        if transport is not None and not transport.is_closing():
-            transport.pause_reading()
-
-    def _take(self, frame: Frame) -> bool:
-        """One frame of the peer's. True if it completed a message."""
-        if frame.opcode in CTRL_OPCODES:
-            if not self._control_allowed():
-                self.fail_connection(1008, "too many control frames")
-            elif frame.opcode is Opcode.CLOSE:
-                self._wake()
-            return False
-        if self.ws_proto.state is not State.OPEN:
-            return False  # we have said goodbye
-        if frame.opcode is not Opcode.CONT:
-            self._text = codecs.getincrementaldecoder("utf-8")() if frame.opcode is Opcode.TEXT else None
-        try:
-            data = bytes(frame.data)
-            self._parts.append(data if self._text is None else self._text.decode(data, frame.fin))
-        except UnicodeDecodeError:
-            self.fail_connection(1007, "text that is not UTF-8")
-            return False
-        if frame.fin:
-            parts, self._parts = self._parts, []
-            empty: Any = b"" if self._text is None else ""
-            self._deliver(parts[0] if len(parts) == 1 else empty.join(parts))
-        elif len(self._parts) >= self._bounds.max_fragments:
-            self.fail_connection(1008, "too many fragments")
-        return frame.fin
-
-    def _deliver(self, message: str | bytes) -> None:
-        self._inbox.append(message)
-        self._inbox_bytes += len(message)
-        too_many = len(self._inbox) > self._bounds.max_unread
-        if too_many or self._inbox_bytes > 8 * self._bounds.max_message_bytes:
-            self.fail_connection(1008, "more messages than can be read")
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
-
-    def _control_allowed(self) -> bool:
-        """A token bucket as one number: when the bucket will be full again."""
-        now = self.loop.time()  # type: ignore[union-attr]
-        due = max(self._control_due, now) + 1 / self._bounds.control_rate
-        if due - now > (self._bounds.control_burst + 0.5) / self._bounds.control_rate:  # half: no rounding
-            return False
-        self._control_due = due
-        return True
-
-    def _watch_assembly(self, done: bool) -> None:
-        """The time that a message may take runs while one is incomplete, in its fragments or within a frame."""
-        incomplete = self.ws_proto.state is State.OPEN and (
-            self.ws_proto.current_size is not None or self._within_frame
-        )
-        if self._assembly is not None and (done or not incomplete):
-            self._assembly.cancel()
-            self._assembly = None
-        if incomplete and self._assembly is None and not self._failed:
-            self._assembly = self._in(
-                self._bounds.message_timeout_s, lambda: self.fail_connection(1008, "a message took too long")
-            )
-
-    @property
-    def _within_frame(self) -> bool:
-        """Whether the parser has begun a frame. Its buffer does not say so where all that came of it is its header."""
-        step: Any = self.ws_proto.parser
-        while (inner := getattr(step, "gi_yieldfrom", None)) is not None:
-            step = inner
-        return getattr(step, "gi_code", None) is not StreamReader.at_eof.__code__
-
-    def _beat(self) -> None:
-        self._heard = False
-        if self.ws_proto.state is State.OPEN:
-            self.ws_proto.send_ping(b"")
-            self._flush()
-        self._heartbeat = self._in(self._bounds.ping_timeout_s, self._judge)
-
-    def _judge(self, last_chance: bool = False) -> None:
-        """A peer from which nothing at all came since the ping is dead."""
-        if self._heard:
-            left = self._bounds.ping_interval_s - self._bounds.ping_timeout_s
-            self._heartbeat = self._in(max(left, 0), self._beat)
-        elif not last_chance:
-            self._heartbeat = self._in(_LAST_CHANCE_S, lambda: self._judge(last_chance=True))
-        else:
-            self.fail_connection(1011, "no pong")
-
-    def _flush(self) -> None:
-        """Write what websockets has made of frames; its empty bytes mean that our side has ended."""
-        transport = self._transport
-        for data in self.ws_proto.data_to_send():
-            if not data:
-                self._finish()
-            elif transport is None or transport.is_closing() or self._ended:
-                return
-            elif data[0] != _PONG or self._has_room.is_set():
-                transport.write(data)  # a pong for which there is no room is dropped
-
-    def _finish(self) -> None:
-        """Our side has ended. The peer may read what is left and close; it is not waited for longer than that."""
-        transport = self._transport
-        if transport is None or transport.is_closing() or self._ended:
-            return
-        self._ended = True
-        if self._abort is None:
-            self._abort = self._in(self._bounds.close_timeout_s, self._abort_now)
-        if transport.can_write_eof():  # not with TLS
-            transport.write_eof()
-
-    def _abort_now(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    @property
-    def _transport(self) -> Any:
-        return self.io_proto and self.io_proto.transport
-
-    def _in(self, delay_s: float, act: Callable[[], Any]) -> asyncio.TimerHandle:
-        assert self.loop is not None
-        return self.loop.call_later(delay_s, act)
+# The last part of a deadline: after a blocked loop, or in a crowd, what the client has sent in time may wait unread.
+_LAST_CHANCE_S = 1.0
 
 
 class SocketProtocol(WebSocketProtocol):
-    """Sanic's protocol of one TCP connection, with `Socket` for its WebSocket and one deadline for each request's head.
+    """Sanic's protocol of one TCP connection, with `Socket` for its WebSocket, one deadline for each request's head and
+    one for its body.
 
-    Connections that have not completed a request yet are counted by peer; `socket_protocol` sets the bounds.
+    Connections whose request is not complete yet are counted by peer; `socket_protocol` sets the bounds.
     """
 
     bounds = SocketBounds()
@@ -330,6 +64,7 @@ class SocketProtocol(WebSocketProtocol):
         super().__init__(**given)
         self._peer = ""
         self._deadline: asyncio.TimerHandle | None = None
+        self._in_body = False
         self.request_handler = self._handle
 
     def connection_made(self, transport: Any) -> None:
@@ -338,13 +73,16 @@ class SocketProtocol(WebSocketProtocol):
         super().connection_made(transport)  # type: ignore[no-untyped-call]
         self._begin()
         ours = type(self)
-        number = transport.get_extra_info("socket").fileno()
-        if self.unfinished[self._peer] > ours.unfinished_per_peer(self._peer) or ours.refuses(number):
+        taken = transport.get_extra_info("socket")
+        if self.unfinished[self._peer] > ours.unfinished_per_peer(self._peer) or ours.refuses(taken.fileno()):
             transport.abort()
+        else:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
 
     def data_received(self, data: bytes) -> None:
         between = self.http is not None and self.http.stage is Stage.IDLE
-        if self.websocket is None and self._deadline is None and between:
+        if self.websocket is None and between and (self._deadline is None or self._in_body):
+            self._end()
             self._begin()
         super().data_received(data)  # type: ignore[no-untyped-call]
 
@@ -352,9 +90,29 @@ class SocketProtocol(WebSocketProtocol):
         self._end()
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
 
-    def _begin(self) -> None:
+    def _begin(self, *, in_body: bool = False) -> None:
+        self._in_body = in_body
         self.unfinished[self._peer] += 1
-        self._deadline = self.loop.call_later(self.bounds.handshake_timeout_s, self._late)
+        patience_s = max(0, self.bounds.handshake_timeout_s - _LAST_CHANCE_S)
+        if in_body and self.http is not None:
+            patience_s += min(self.http.request_bytes, _LARGEST_BODY_BYTES) / _SLOWEST_BYTES_PER_S
+        self._deadline = self.loop.call_later(patience_s, self._nearly_late)
+
+    def _nearly_late(self) -> None:
+        self._deadline = self.loop.call_later(min(_LAST_CHANCE_S, self.bounds.handshake_timeout_s), self._late)
+
+    def _late(self) -> None:
+        """The time is over: what is no whole request by now is answered 408, if it has begun, and closed."""
+        if self._in_body and not self._awaits_body:  # it is whole, and its handler may take as long as a turn does
+            self._end()
+            return
+        if self._data_received.is_set():  # not yet looked at
+            self._nearly_late()
+            return
+        self._end()
+        if self._task is not None and self.http is not None:
+            self.http.exception = RequestTimeout("Request Timeout")
+            self._task.cancel()
 
     def _end(self) -> None:
         if self._deadline is not None:
@@ -365,16 +123,22 @@ class SocketProtocol(WebSocketProtocol):
                 del self.unfinished[self._peer]
 
     def _handle(self, request: Request) -> Any:
-        """The head is complete. No coroutine of its own: one would stay as long as the WebSocket does."""
+        """The head is complete. No coroutine of its own for a WebSocket: it would stay as long as that does."""
         self._end()
-        return self.app.handle_request(request)
+        return self._handle_with_body(request) if self._awaits_body else self.app.handle_request(request)
 
-    def _late(self) -> None:
-        """The time is over: what is no whole request by now is answered 408, if it has begun, and closed."""
-        self._end()
-        if self._task is not None and self.http is not None:
-            self.http.exception = RequestTimeout("Request Timeout")
-            self._task.cancel()
+    async def _handle_with_body(self, request: Request) -> None:
+        """Sanic reads the body before the handler runs; where the address has none, after its refusal."""
+        self._begin(in_body=True)
+        try:
+            await self.app.handle_request(request)
+        finally:
+            if not self._awaits_body:
+                self._end()
+
+    @property
+    def _awaits_body(self) -> bool:
+        return self.http is not None and bool(self.http.request_body)
 
     async def websocket_handshake(self, request: Request, subprotocols: Any = None) -> WebsocketImplProtocol:
         """Sanic's own, but for the class of its WebSocket. No extension is offered: nothing is ever decompressed."""

@@ -15,6 +15,7 @@ from typer._completion_classes import completion_init
 from commands import banner, call, chat, check, estate, request, tools
 from commands.cli_first import COMPLETE_VARIABLE, first_commands
 from commands.exits import stop
+from commands.folder import make_usable
 from commands.logs import set_up_logging
 from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.openapi.load import Limits
@@ -45,6 +46,7 @@ def build_cli(
         """Serve the gateway; with the shipped upstreams file the embedded estate too."""
         settings = _settings(read_settings)
         try:
+            make_usable(settings.data_dir)
             if settings.runs_estate:
                 with estate.child(settings, environment):
                     serve(settings)
@@ -60,8 +62,9 @@ def build_cli(
         """Run the embedded estate alone: three upstreams on three ports."""
         settings = _settings(read_settings)
         try:
+            make_usable(settings.data_dir)
             estate.run(settings, until_stdin_closes=until_stdin_closes)
-        except OSError as error:
+        except (StewardError, OSError) as error:
             stop(error)
 
     def catalogue() -> Catalogue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -38,13 +39,17 @@ def estate_office(settings: Settings) -> Office | None:
 
 
 def run(settings: Settings, *, until_stdin_closes: bool) -> None:
-    """Run the estate until it is interrupted, or standard input ends. Raises `OSError` for a port that is taken."""
+    """Run the estate until it is interrupted, or standard input ends. Raises `OSError` for a port that is taken,
+    `ConfigurationError` for data that cannot be used."""
 
     def ready(estate: Estate) -> None:
         print(_READY, " ".join(map(str, estate.ports)), flush=True)
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    run_estate(settings.data_dir, ports=estate_ports(settings), until_stdin_closes=until_stdin_closes, on_ready=ready)
+    folder, ports = settings.data_dir, estate_ports(settings)
+    try:
+        run_estate(folder, ports=ports, until_stdin_closes=until_stdin_closes, on_ready=ready)
+    except sqlite3.Error as error:
+        raise ConfigurationError(f"the estate's data in {folder} cannot be used: {error}") from error
 
 
 @contextmanager

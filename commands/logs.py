@@ -22,6 +22,7 @@ _SECRETS = re.compile(
 # What steers a terminal or turns a line's direction (A24): written as an escape. A traceback keeps its lines.
 _STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SANICS_ADVICE = "Sanic is running in PRODUCTION mode"  # on a terminal it advises a development server: not meant here
+_SANICS_FAILURE = "Experienced exception while trying to serve"  # it raises it too: whoever catches it tells it once
 # These say a request's whole address, query included, at INFO; or what a client sent, at DEBUG; or nothing of use.
 _QUIET = ("httpx", "httpcore", "httpx2", "httpcore2", "openai", "websockets", "sanic.websockets", "asyncio", "sanic")
 
@@ -68,7 +69,7 @@ def set_up_logging(level: str) -> None:
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=())], processors=finish
         )
     )
-    handler.addFilter(lambda record: not record.getMessage().startswith(_SANICS_ADVICE))
+    handler.addFilter(lambda record: not record.getMessage().startswith((_SANICS_ADVICE, _SANICS_FAILURE)))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from integrations.approval_text import MAX_CHARS, MAX_LINES, ApprovalText, too_much
+from integrations.attachments import Uploads, files_of
 from integrations.binding import Binder
 from integrations.catalogue import Catalogue
 from integrations.openapi.validate import Validator
@@ -26,6 +27,7 @@ from integrations.toolwords import tool_group, tool_shown, tool_terms
 from integrations.upstream.calls import Calls, Order
 from integrations.upstream.client import UpstreamClient, UpstreamStatus
 from integrations.upstream.config import identity_field
+from integrations.upstream.declared import upload_ids, with_files
 from integrations.upstream.failures import Failure
 from integrations.upstream.identity import Identities, Known
 from integrations.upstream.request import BuiltRequest, build_request
@@ -34,7 +36,7 @@ from integrations.upstream.scrub import Scrubber
 from integrations.upstream.target import Target
 from schemas.credential import Credential
 from schemas.deadline import Deadline
-from schemas.errors import ArgumentsInvalid, RequestRefused
+from schemas.errors import ArgumentsInvalid, RequestRefused, StoreUnavailable
 from schemas.messages import text
 from schemas.observer import Observer
 from schemas.tool import Caller, Identity, PreparedCall, ToolCall, ToolResult, ToolSpec
@@ -42,6 +44,7 @@ from schemas.tracing import Tracer
 from schemas.turn import Locale
 
 MAX_ARGUMENT_BYTES = 64 * 1024
+_NOBODY = Caller("anonymous", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class _Outside:
     identities: Identities
     binder: Binder
     reconciler: Reconciler
+    uploads: Uploads | None
     new_id: Callable[[], str]
     now: Callable[[], datetime]
     observer: Observer
@@ -134,19 +138,24 @@ class CatalogueToolset:
         if own is not None:
             return ToolResult.failure("invalid_arguments", f"`{own}` is filled by the gateway; leave it out.")
         sent = target.upstream.dates.write(paged(arguments, target))
+        ids = upload_ids(target.tool, arguments)
+        caller = await self.caller(deadline) if ids or target.tool.effect == "write" else _NOBODY
         try:
+            files = await files_of(ids, self._outside.uploads, caller, locale)
             built = build_request(
                 target.tool,
-                sent,
+                with_files(sent, files),
                 base_url=target.upstream.settings.base_url,
                 bound=bound.declared,
                 headers=bound.headers,
             )
         except (ArgumentsInvalid, RequestRefused) as error:
             return ToolResult.failure("invalid_arguments", str(error))
-        caller = await self.caller(deadline) if target.tool.effect == "write" else None
-        words = ApprovalText(target, locale, caller.identity.facts if caller and caller.identity else None)
-        lines = words.lines(arguments)
+        except StoreUnavailable:
+            return ToolResult.failure("unavailable", text("frame.store", locale))
+        shown = with_files(arguments, files)
+        words = ApprovalText(target, locale, caller.identity.facts if caller.identity else None)
+        lines = words.lines(shown)
         if target.tool.effect == "write" and too_much(lines):
             reason = f"more than a resident can check at once ({MAX_LINES} values, {MAX_CHARS} characters); send less"
             return ToolResult.failure("invalid_arguments", reason)
@@ -155,7 +164,7 @@ class CatalogueToolset:
             effect=target.tool.effect,
             title=target.title(locale),
             upstream=target.upstream.title(locale),
-            summary=words.summary(arguments),
+            summary=words.summary(shown),
             arguments=lines,
             digest=built.digest(),
             request=_Request(target, built, sent, bound.subject),
@@ -219,13 +228,14 @@ class CatalogueToolsets:
 
     `process_key` names tokens in caches and owners without telling them; it lives as long as the process. `uniform`,
     `sleep`, `clock` (monotonic seconds), `now` (the wall clock, with zone) and `new_id` are given so that tests need
-    not wait.
+    not wait. `uploads`: where the files are that arguments name; without it there are none.
     """
 
     def __init__(
         self,
         catalogue: Catalogue,
         *,
+        uploads: Uploads | None = None,
         process_key: bytes | None = None,
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -259,7 +269,7 @@ class CatalogueToolsets:
             ]
         )
         self._outside = _Outside(
-            catalogue, specs, index, Validator(), calls, identities, binder, reconciler, new_id, now, observer
+            catalogue, specs, index, Validator(), calls, identities, binder, reconciler, uploads, new_id, now, observer
         )
 
     def for_token(self, token: str | None) -> CatalogueToolset:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from schemas.turn import Locale
 VERSION = 1
 MAX_ID_CHARS = 128
 MAX_COMMENT_CHARS = 1000
+MAX_TOKEN_CHARS = 8192  # of visible ASCII; `credential.py` judges it
 
 _KINDS = {
     "str": ("字符串", "a string"),
@@ -80,6 +81,7 @@ class Ping(msgspec.Struct, frozen=True):
     """Asks for a `pong`."""
 
 
+Body = TypeVar("Body")
 ClientFrame = Query | Hello | Approve | Cancel | Feedback | Ping
 
 _TYPES: dict[str, type[ClientFrame]] = {
@@ -96,21 +98,34 @@ def decode_frame(message: str | bytes, *, max_query_chars: int) -> ClientFrame:
     """A client's message as a frame. Raises `FrameRefused` with the code and field that the client is told."""
     if isinstance(message, bytes):
         raise FrameRefused("unsupported", "frame.binary")
+    value = _object(message)
+    name = value.get("type")
+    kind = _TYPES.get("query" if name is None else name) if name is None or isinstance(name, str) else None
+    if kind is None:
+        raise FrameRefused("unsupported", "frame.unknown_type", field="type")
+    frame: ClientFrame = _as(value, kind)
+    _check(frame, max_query_chars)
+    return frame
+
+
+def decode_members(message: str, kind: type[Body]) -> Body:
+    """A JSON object that is no frame. Raises `FrameRefused` as `decode_frame` does."""
+    return _as(_object(message), kind)
+
+
+def _object(message: str) -> dict[str, Any]:
     parsed = _parse(message)
     if not isinstance(parsed, dict):
         raise FrameRefused("bad_request", "frame.not_object")
     # JSON may carry half surrogate pairs, in names too; nothing behind this line can encode one
-    value = {whole_characters(name): _whole(member) for name, member in parsed.items()}
-    name = value.get("type")
-    kind = _TYPES.get("query" if name is None else name) if name is None or isinstance(name, str) else None
-    if kind is None:
-        raise FrameRefused("unsupported", "frame.unknown_type", field="type", type=str(name)[:64])
+    return {whole_characters(name): _whole(member) for name, member in parsed.items()}
+
+
+def _as(value: dict[str, Any], kind: type[Body]) -> Body:
     try:
-        frame: ClientFrame = msgspec.convert(value, kind)
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise _refusal(str(error)) from None
-    _check(frame, max_query_chars)
-    return frame
 
 
 def _check(frame: ClientFrame, max_query_chars: int) -> None:

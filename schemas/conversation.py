@@ -86,10 +86,12 @@ class ConversationSummary:
 class Entry:
     """One entry of a conversation's log: `seq` grows by one, `text` is the frame as every connection is sent it.
 
-    `known`: a client that knows only the tutorial's frames knows this one. `turn_id` is the turn that it is of.
+    `ends`: it is the terminal of its turn. `known`: a client that knows only the tutorial's frames knows this one.
+    `turn_id` is the turn that it is of.
     """
 
     seq: int
     text: str
     turn_id: str = ""
     known: bool = True
+    ends: bool = False

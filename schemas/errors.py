@@ -7,6 +7,7 @@ StewardError
 ├── ArgumentsInvalid            a model's arguments do not fit the tool's schema (argument, rule, hint)
 ├── RequestRefused              arguments are valid but would leave the operation's template
 ├── StoreUnavailable            what must be remembered cannot be written or read
+├── UploadsFull                 no room for one more upload (retry_after_s)
 └── ModelUnavailable            no usable answer from the model
     └── ModelInterrupted        the stream broke after text was shown
 """
@@ -89,6 +90,14 @@ class StoreUnavailable(StewardError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class UploadsFull(StewardError):
+    """No room for one more upload; there is some after `retry_after_s` seconds at the latest."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(f"no room for another upload for {retry_after_s:.0f} s")
 
 
 class ModelUnavailable(StewardError):

@@ -31,9 +31,12 @@ class Chunk(_Out, tag="chunk"):
 
 
 class StatusData(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`tool...` with the tool statuses, `outcome` and `usage` with `completed`."""
+    """`client_msg_id` or `approval_id` with `thinking`: the query or the answer that this turn is of. `tool...` with
+    the tool statuses, `outcome` and `usage` with `completed`."""
 
     message: str
+    client_msg_id: str | None = None
+    approval_id: str | None = None
     tool: str | None = None
     tool_call_id: str | None = None
     duration_ms: int | None = None

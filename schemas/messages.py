@@ -49,7 +49,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "frame.empty": ("字段 {field} 不能为空", "The field {field} must not be empty"),
     "frame.binary": ("不支持二进制消息，请发送 JSON 文本", "Binary messages are not supported: send JSON text"),
-    "frame.unknown_type": ("不支持的消息类型：{type}", "This message type is not supported: {type}"),
+    "frame.unknown_type": (
+        "不支持 {field} 字段所写的消息类型",
+        "The message type that the field {field} names is not supported here",
+    ),
     "frame.version": (
         "不支持的协议版本，本服务使用版本 {version}",
         "This protocol version is not supported; this service speaks version {version}",
@@ -58,6 +61,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "字段 {field} 的长度或大小不合要求（{bounds}）",
         "The field {field} is out of bounds ({bounds})",
     ),
+    "frame.too_many_attachments": ("附件太多，最多 {max} 个", "Too many attachments: {max} at most"),
     "frame.query_too_large": ("问题太长，最多 {max} 个字符", "The query is too long: {max} characters at most"),
     "frame.bad_token": (
         "登录凭证格式不正确（可能过长或含有非法字符）",
@@ -82,6 +86,57 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "登录身份与连接地址中的用户不一致，请重新登录",
         "The login belongs to another user than this address; please log in again",
     ),
+    # HTTP requests that are refused
+    "http.bad_request": ("请求格式不正确", "The request is not well-formed"),
+    "http.not_found": ("没有这个地址", "There is no such address"),
+    "http.method": ("此地址不支持这种请求方法", "This address does not take this method"),
+    "http.too_slow": ("请求没有及时收完，请重试", "The request did not arrive in time; please try again"),
+    "http.too_large": ("请求内容过大", "The request is too large"),
+    "http.not_json": ("请求内容应为 application/json", "The body must be application/json"),
+    "http.not_form": ("文件应以 multipart/form-data 上传", "A file is uploaded as multipart/form-data"),
+    "http.bad_form": ("表单内容不完整或格式不正确", "The form is not complete or not well-formed"),
+    "http.one_file": ("表单中应有且只有一个 {field} 文件", "The form must have exactly one file, named {field}"),
+    "http.upload_type": ("文件类型不支持，应为 {types}", "The file is of no supported type ({types})"),
+    "http.upload_too_large": ("文件过大，最多 {max} 字节", "The file is too large: {max} bytes at most"),
+    "http.uploads_full": (
+        "上传的文件已达上限，请稍后再试",
+        "There is no room for more uploads right now; please try again later",
+    ),
+    "http.last_event_id": ("{field} 不是本服务给出的编号", "{field} is not an id that this service has given"),
+    # the own HTTP API's document
+    "docs.about": (
+        "与 WebSocket 相同的协议，供无法打开套接字的客户端使用。出错时返回 `error` 帧的对象。",
+        "The WebSocket's protocol for clients that cannot open sockets. Refusals are the `error` frame's object.",
+    ),
+    "docs.token": ("住户自己的登录凭证", "The resident's own token"),
+    "docs.chat": ("提问，以 SSE 返回整个回答", "Ask; the whole turn comes as server-sent events"),
+    "docs.stream": (
+        "`id` 为 `epoch:seq`，`data` 为一帧。"
+        "断线后以同样的 `client_msg_id` 和 `Last-Event-ID` 重发，只会收到未收到的部分。",
+        "`id` is `epoch:seq`, `data` is one frame. After a loss the same query, with the same `client_msg_id` and with "
+        "`Last-Event-ID`, gets what was missed.",
+    ),
+    "docs.last_event_id": (
+        "最后收到的 `id`；此时 `client_msg_id` 必填",
+        "The last `id` that was received; `client_msg_id` is required with it",
+    ),
+    "docs.events": ("一次回答的各帧：{frames}", "The frames of the turn: {frames}"),
+    "docs.approve": ("确认或取消一项待确认的操作", "The resident's yes or no to one parked write"),
+    "docs.approve_how": (
+        "`Accept: text/event-stream` 时以 SSE 返回随后的回答，否则返回其编号。",
+        "With `Accept: text/event-stream` the turn that follows comes as events, otherwise its ids.",
+    ),
+    "docs.cancel": ("停止一次回答", "Stop a turn"),
+    "docs.upload": ("上传一张照片", "Upload a photo"),
+    "docs.upload_how": (
+        "类型以内容为准（{types}），最多 {max} 字节。编号用于提问的 `attachments`。",
+        "The type is what the bytes say ({types}), {max} bytes at most. The id goes into a query's `attachments`.",
+    ),
+    "docs.conversations": ("自己的对话，最近的 {max} 个", "Own conversations, the latest {max}"),
+    "docs.forget_all": ("删除自己的全部对话和照片", "Forget all own conversations and uploads"),
+    "docs.conversation": ("一个对话的内容", "What was said in a conversation"),
+    "docs.forget": ("删除一个对话", "Forget a conversation"),
+    "docs.catalogue": ("智能助手能做什么", "What the assistant can do"),
     # requests that are refused before anything is done
     "admission.token": (
         "登录凭证不能放在网址里，请放在消息的 token 字段中",
@@ -91,6 +146,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "admission.scarce": (
         "当前连接过多，请稍后再试",
         "There are too many connections right now; please try again later",
+    ),
+    "error.scarce": (
+        "当前使用的人太多，请稍后再试",
+        "Too many people are using this right now; please try again later",
     ),
     "error.shutting_down": ("服务正在重启，请稍后重新连接", "The service is restarting; please reconnect in a moment"),
     "error.internal": (
@@ -167,6 +226,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{upstream}没有确认结果，查询记录也无法确定：操作可能已经完成，也可能没有。请稍后通过“{check}”确认，不要重复提交",
         "{upstream} did not confirm the outcome and its records could not tell: it may or may not have been done."
         ' Please check later with "{check}" and do not submit it again',
+    ),
+    "tool.upload_gone": (
+        "没有找到要发送的文件，可能已过期，请重新上传",
+        "A file that is to be sent was not found; it may have expired. Please upload it again",
     ),
     "tool.limit": ("本次回答调用的系统次数已达上限", "This answer has used up its calls to the estate's systems"),
     # what a search among the tools says beside its result

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
         default=None, description="its key; the first one's where neither key nor URL is given"
     )
 
+    name: str = Field(default="物业管家 / Steward", min_length=1, description="the assistant's name on the chat page")
     locale: Locale = Field(default="zh", description="language where a query does not show one")
     timezone: str = Field(default="Asia/Shanghai", description="the estate's time zone (IANA name)")
     typing_pause_s: float = Field(default=0.02, ge=0, le=1, description="embedded model's pause between pieces")
@@ -106,11 +107,13 @@ class Settings(BaseSettings):
     message_timeout_s: float = Field(default=10, gt=0, description="how long one message may take to arrive whole")
     ping_interval_s: float = Field(default=20, gt=0, description="pause between two pings to a client")
     ping_timeout_s: float = Field(default=20, gt=0, description="longest silence of a client after a ping")
-    handshake_timeout_s: float = Field(default=10, gt=0, description="how long the head of a request may take")
+    handshake_timeout_s: float = Field(default=10, gt=0, description="how long a request's head may take, and its body")
     drain_s: float = Field(default=20, ge=0, description="how long turns may still run once the process is to end")
     max_connections: int = Field(default=10000, ge=1, description="WebSockets at a time; one more is closed with 4429")
     max_connections_per_address: int = Field(default=200, ge=1, description="the same, of one address")
-    max_silent_connections: int = Field(default=5000, ge=1, description="the same, that have sent no valid frame yet")
+    max_silent_connections: int = Field(
+        default=5000, ge=1, description="WebSockets without a valid frame yet; the oldest makes room for one more"
+    )
     idle_timeout_s: float = Field(default=1800, gt=0, description="longest silence of a client; then close 4408")
     silent_timeout_s: float = Field(default=300, gt=0, description="the same, of one that has sent no valid frame yet")
     rate_connection: str = Field(default="20/10 seconds", description="messages of one connection")
@@ -119,6 +122,10 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(), description="origins of pages that may connect, separated by commas; none given: any"
     )
+    cors_origins: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(), description="origins of pages of other hosts that may use HTTP, separated by commas"
+    )
+    docs: bool = Field(default=True, description="whether the documents are shown at /docs")
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         default=(), description="networks of proxies that say who the client is, separated by commas"
     )
@@ -129,14 +136,25 @@ class Settings(BaseSettings):
     reserved_descriptors: int = Field(
         default=64, ge=4, description="file descriptors that clients may not take: turns need them"
     )
+    memory_limit_mb: int = Field(
+        default=0, ge=0, description="memory of the process, of which 80 % are taken at most; 0 is the control group's"
+    )
+    max_attachments: int = Field(default=3, ge=0, description="uploads that one query may name; 0 takes none in")
+    max_upload_bytes: int = Field(default=5 * 1024 * 1024, ge=1024, description="largest upload, in bytes")
+    upload_ttl_s: float = Field(default=86400, gt=0, description="how long an upload is kept")
+    max_uploads_per_subject: int = Field(default=30, ge=1, description="uploads of one subject that are kept at a time")
+    max_uploads_bytes: int = Field(default=1 << 30, ge=1024, description="bytes of all uploads that are kept")
     max_query_chars: int = Field(default=4000, ge=1, description="longest query, in characters")
-    max_history_chars: int = Field(
-        default=48000, ge=2000, description="characters of a conversation that a model is shown"
+    max_history_tokens: int = Field(
+        default=24000, ge=1000, description="tokens of a conversation that a model is shown, by the gateway's own count"
     )
     link_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="hosts that links in answers may lead to, by commas: pay.estate.cn, estate.cn:8443"
     )
     log_entries: int = Field(default=2000, ge=100, description="entries of a conversation's log kept in memory")
+    log_megabytes: int = Field(
+        default=64, ge=1, description="memory of all logs together; the longest unwritten one is emptied first"
+    )
     max_conversations: int = Field(default=10000, ge=10, description="conversations kept in memory")
     office_text: _Line = Field(
         default="",
@@ -187,7 +205,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is no rate; one is 20/10 seconds, another one 60/minute") from None
         return value
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "cors_origins", mode="before")
     @classmethod
     def _origins(cls, value: Any) -> Any:
         return {part.lower().rstrip("/") for part in _parts(value)} if isinstance(value, str) else value

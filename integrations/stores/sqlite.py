@@ -1,6 +1,6 @@
-"""What is remembered beyond a turn and a process: conversations, turns and parked writes in one SQLite file.
+"""What is remembered beyond a turn and a process: conversations, turns, parked writes, uploads in one SQLite file.
 
-Lifecycle and retention are here. Next: `sqlite_file.py`, then the three stores.
+Lifecycle and retention are here. Next: `sqlite_file.py`, then the four stores.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from integrations.stores.sqlite_approvals import SqliteApprovals
 from integrations.stores.sqlite_conversations import SqliteConversations
 from integrations.stores.sqlite_file import SqliteFile, Statements
 from integrations.stores.sqlite_turns import SqliteTurns
+from integrations.stores.sqlite_uploads import SqliteUploads, UploadBounds
 from schemas.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,7 @@ class SqliteStore:
         approval_ttl_s: float,
         patience_s: float = 5.0,
         max_turns: int = 10_000,
+        uploads: UploadBounds = UploadBounds(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -52,6 +54,7 @@ class SqliteStore:
         self.conversations = SqliteConversations(self._file, new_id, 2 * max_history_chars, wall)
         self.turns = SqliteTurns(self._file, ownerless, dedup_window_s, wall)
         self.approvals = SqliteApprovals(self._file, approval_ttl_s, clock, wall)
+        self.uploads = SqliteUploads(self._file, new_id, uploads, wall)
 
     async def start(self) -> None:
         """Before anything else. Raises `StoreUnavailable` where the file cannot be used."""
@@ -69,18 +72,19 @@ class SqliteStore:
     async def sweep(self) -> None:
         """Forget what is kept no longer: to be called now and then. Raises `StoreUnavailable`."""
 
-        async def work(statements: Statements) -> tuple[int, int, int]:
+        async def work(statements: Statements) -> tuple[int, int, int, int]:
             before = self._wall() - self._history_ttl
             return (
                 await self.conversations.forget_unused(statements, before),
                 await self.turns.forget_names(statements),
                 await self.approvals.forget_unused(statements, before),
+                await self.uploads.forget_expired(statements),
             )
 
-        conversations, turns, approvals = await self._file.write(work)
-        if conversations or turns or approvals:
+        swept = dict(zip(("conversations", "turns", "approvals", "uploads"), await self._file.write(work), strict=True))
+        if any(swept.values()):
             await self._file.shorten()
-            log.info("store_swept", conversations=conversations, turns=turns, approvals=approvals)
+            log.info("store_swept", **swept)
 
     async def sweep_now_and_then(self, pause_s: float) -> NoReturn:
         """Sweep for ever, with a pause between; one that fails is made up for by the next."""

@@ -43,4 +43,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX approvals_waiting ON approvals (conversation_id) WHERE state = 'pending'",
         "CREATE INDEX approvals_expires_at ON approvals (expires_at)",
     ),
+    (
+        # `content` last, so that the other columns are read without it
+        """CREATE TABLE uploads (
+            id TEXT PRIMARY KEY, owner TEXT NOT NULL, filename TEXT NOT NULL, type TEXT NOT NULL, size INTEGER NOT NULL,
+            expires_at TEXT NOT NULL, content BLOB NOT NULL
+        ) STRICT""",
+        "CREATE INDEX uploads_of ON uploads (owner, expires_at)",
+        "CREATE INDEX uploads_expires_at ON uploads (expires_at, size)",
+    ),
 )

@@ -106,9 +106,14 @@ def picture(request: pytest.FixtureRequest, tmp_path: Path) -> KeepPicture:
 
 @pytest.fixture(scope="session")
 def frontend() -> Iterator[str]:
-    """The base URL of a front-end developer's own server, another origin than the gateway: `pages/`, `vendor/`."""
+    """The base URL of a front-end developer's own server, another origin than the gateway: `pages/`, `vendor/`,
+    and `web/` with the client library."""
 
     class Handler(SimpleHTTPRequestHandler):
+        def translate_path(self, path: str) -> str:
+            found = super().translate_path(path)
+            return found.replace(str(HERE / "web"), str(HERE.parents[1] / "web"), 1)
+
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 

@@ -16,12 +16,13 @@ from tests.browser.tab import KeepPicture, OpenTab, Tab, chunks
 from tests.support.steward import Steward
 
 PAGE = Path(__file__).parents[2] / "test" / "websocket_test.html"
+SERVED = "/test/websocket_test.html"
 PROMPTS = ("查询我的物业费账单", "帮我查一下停车记录", "我想报修")
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
 
-@pytest.fixture(params=["disk", "/", "/test/websocket_test.html"])
+@pytest.fixture(params=["disk", SERVED])
 def address(request: pytest.FixtureRequest, steward: Steward) -> str:
     """Where the page is opened: from disk, or served by the gateway."""
     return PAGE.as_uri() if request.param == "disk" else steward.http + request.param
@@ -93,7 +94,7 @@ async def test_a_repair_is_ordered_by_the_confirm_button_and_by_nothing_else(
     """A parked request puts two buttons on the page: 确认 makes one order, whose number is shown; 取消 makes none."""
     with start() as own:
         before = estate.repairs(own.database, "user123")
-        tab = await connected(await open_tab(own.http, viewport=DESK))
+        tab = await connected(await open_tab(own.http + SERVED, viewport=DESK))
         buttons = tab.page.locator("#prompts button")
         await pressed(tab, PROMPTS[2])
         for words in ("室内", "厨房水龙头一直滴水", "都可以"):
@@ -114,7 +115,7 @@ async def test_a_repair_is_ordered_by_the_confirm_button_and_by_nothing_else(
 
 async def test_a_question_travels_as_the_tutorials_frame(steward: Steward, open_tab: OpenTab) -> None:
     """What the page sends is the tutorial's frame: the query and the token of the field."""
-    tab = await connected(await open_tab(steward.http))
+    tab = await connected(await open_tab(steward.http + SERVED))
     assert await tab.page.get_by_label("令牌（可选）").input_value() == "your-token-here"
     await pressed(tab, PROMPTS[0])
     assert [json.loads(frame) for frame in tab.sent] == [{"query": PROMPTS[0], "token": "your-token-here"}]
@@ -131,7 +132,7 @@ async def test_the_address_is_the_tutorials_on_disk_and_the_servers_when_served(
 
 async def test_the_log_holds_every_raw_frame_with_time_and_direction(steward: Steward, open_tab: OpenTab) -> None:
     """The log's rows are the frames on the wire, letter by letter, sent ones marked ↑ and received ones ↓."""
-    tab = await connected(await open_tab(steward.http, viewport=DESK))
+    tab = await connected(await open_tab(steward.http + SERVED, viewport=DESK))
     await pressed(tab, PROMPTS[0])
     rows = tab.page.locator("#frames li")
     assert await rows.locator("code").all_text_contents() == tab.sent + tab.received
@@ -148,7 +149,7 @@ async def test_the_log_holds_every_raw_frame_with_time_and_direction(steward: St
 
 async def test_the_status_line_and_the_steps_tell_what_is_being_done(steward: Steward, open_tab: OpenTab) -> None:
     """The status line shows each status frame in turn, and every tool call is a step that ends up done."""
-    tab = await connected(await open_tab(steward.http))
+    tab = await connected(await open_tab(steward.http + SERVED))
     await tab.page.evaluate(
         """() => {
             window.seen = []
@@ -169,7 +170,7 @@ async def test_the_status_line_and_the_steps_tell_what_is_being_done(steward: St
 
 async def test_an_error_frame_is_shown_with_its_code(steward: Steward, open_tab: OpenTab, picture: KeepPicture) -> None:
     """A query beyond the limit is refused by the gateway, and its sentence and code are on the page."""
-    tab = await connected(await open_tab(steward.http, viewport=DESK))
+    tab = await connected(await open_tab(steward.http + SERVED, viewport=DESK))
     await tab.page.get_by_label("输入问题，按回车发送").fill("长" * 4001)
     await tab.page.get_by_role("button", name="发送", exact=True).click()
     await bubbles(tab, "error").wait_for()
@@ -185,7 +186,7 @@ async def test_an_error_frame_is_shown_with_its_code(steward: Steward, open_tab:
 
 async def test_enter_sends_and_shift_enter_breaks_the_line(steward: Steward, open_tab: OpenTab) -> None:
     """Enter sends what was typed and empties the field; Shift+Enter makes a line break, which the bubble keeps."""
-    tab = await connected(await open_tab(steward.http))
+    tab = await connected(await open_tab(steward.http + SERVED))
     field = tab.page.get_by_label("输入问题，按回车发送")
     await field.press_sequentially("你好")
     await field.press("Shift+Enter")
@@ -200,7 +201,7 @@ async def test_enter_sends_and_shift_enter_breaks_the_line(steward: Steward, ope
 
 async def test_the_enter_of_an_input_method_sends_nothing(steward: Steward, open_tab: OpenTab) -> None:
     """While a Chinese input method composes, Enter belongs to it."""
-    tab = await connected(await open_tab(steward.http))
+    tab = await connected(await open_tab(steward.http + SERVED))
     field = tab.page.get_by_label("输入问题，按回车发送")
     await field.fill("chaxun")
     await field.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True, "cancelable": True})
@@ -211,7 +212,7 @@ async def test_the_enter_of_an_input_method_sends_nothing(steward: Steward, open
 
 async def test_an_empty_question_is_not_sent(steward: Steward, open_tab: OpenTab) -> None:
     """Blanks alone make neither a bubble nor a frame."""
-    tab = await connected(await open_tab(steward.http))
+    tab = await connected(await open_tab(steward.http + SERVED))
     await tab.page.get_by_label("输入问题，按回车发送").fill("  \n ")
     await tab.page.get_by_role("button", name="发送", exact=True).click()
     assert await bubbles(tab, "user").count() == 0
@@ -221,7 +222,7 @@ async def test_an_empty_question_is_not_sent(steward: Steward, open_tab: OpenTab
 async def test_markup_is_shown_as_text(steward: Steward, open_tab: OpenTab) -> None:
     """A41: whatever a frame or a resident says stays text: no element, no script, in any place where it is shown."""
     attack = "<img src=x onerror='window.harmed = 1'><b>粗</b>"
-    tab = await connected(await open_tab(steward.http))
+    tab = await connected(await open_tab(steward.http + SERVED))
     await tab.page.get_by_label("输入问题，按回车发送").fill(attack)
     await tab.page.get_by_role("button", name="发送", exact=True).click()
     await tab.answered()
@@ -248,7 +249,7 @@ async def test_markup_is_shown_as_text(steward: Steward, open_tab: OpenTab) -> N
 
 async def test_frames_that_the_page_does_not_know_are_only_logged(steward: Steward, open_tab: OpenTab) -> None:
     """A new frame type, a new field or no JSON at all changes only the log: the protocol may grow."""
-    tab = await connected(await open_tab(steward.http, viewport=DESK))
+    tab = await connected(await open_tab(steward.http + SERVED, viewport=DESK))
     frames = [
         '{"type":"ready","v":1}',
         "null",
@@ -265,7 +266,7 @@ async def test_frames_that_the_page_does_not_know_are_only_logged(steward: Stewa
 
 async def test_reconnect_opens_a_new_connection_that_answers(steward: Steward, open_tab: OpenTab) -> None:
     """The reconnect button closes the old socket and opens one to the address in the field, which answers."""
-    tab = await connected(await open_tab(steward.http, viewport=DESK))
+    tab = await connected(await open_tab(steward.http + SERVED, viewport=DESK))
     await tab.page.get_by_label("WebSocket 地址").fill(f"{steward.ws}/ws/chat/user456")
     await tab.page.get_by_label("令牌（可选）").fill(steward.login("user456"))
     async with tab.page.expect_websocket():
@@ -281,7 +282,7 @@ async def test_without_a_server_the_page_says_so_and_sends_after_reconnecting(
     steward: Steward, open_tab: OpenTab
 ) -> None:
     """No server: a sentence says what to check; a question asked meanwhile is sent as soon as there is a connection."""
-    tab = await connected(await open_tab(steward.http, viewport=DESK))
+    tab = await connected(await open_tab(steward.http + SERVED, viewport=DESK))
     address = tab.page.get_by_label("WebSocket 地址")
     working = await address.input_value()
     await address.fill("ws://127.0.0.1:9/ws/chat/user123")
@@ -300,7 +301,7 @@ async def test_without_a_server_the_page_says_so_and_sends_after_reconnecting(
 
 async def test_an_emptied_token_field_logs_out(steward: Steward, open_tab: OpenTab) -> None:
     """The field shows who is asking: emptied, the next question is asked by nobody and the answer is to log in."""
-    tab = await connected(await open_tab(steward.http, viewport=DESK))
+    tab = await connected(await open_tab(steward.http + SERVED, viewport=DESK))
     assert estate.amounts(await pressed(tab, PROMPTS[0]))
     await tab.page.get_by_label("令牌（可选）").fill("")
     answer = await pressed(tab, PROMPTS[0])
@@ -310,7 +311,7 @@ async def test_an_emptied_token_field_logs_out(steward: Steward, open_tab: OpenT
 
 async def test_english_labels_and_english_prompts(steward: Steward, open_tab: OpenTab, picture: KeepPicture) -> None:
     """One button turns the page to English, and its English prompts bring true answers."""
-    tab = await connected(await open_tab(steward.http, viewport=DESK))
+    tab = await connected(await open_tab(steward.http + SERVED, viewport=DESK))
     await tab.page.get_by_role("button", name="English").click()
     assert await tab.page.locator("html").get_attribute("lang") == "en"
     assert await tab.page.locator("#state").text_content() == "Connected"
@@ -330,7 +331,7 @@ async def test_english_labels_and_english_prompts(steward: Steward, open_tab: Op
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_every_control_has_a_name_for_a_screen_reader(steward: Steward, open_tab: OpenTab, language: str) -> None:
     """Fields, buttons, the conversation and the log are named, in both languages."""
-    tab = await connected(await open_tab(steward.http, viewport=DESK))
+    tab = await connected(await open_tab(steward.http + SERVED, viewport=DESK))
     if language == "en":
         await tab.page.get_by_role("button", name="English").click()
     controls = tab.page.locator("button, input, textarea, summary, [role=log], [role=group], #frames")
@@ -347,7 +348,7 @@ async def test_a_phone_shows_all_of_it_without_scrolling_sideways(
     steward: Steward, open_tab: OpenTab, picture: KeepPicture, scheme: str
 ) -> None:
     """On 390 by 844 points nothing is wider than the screen, the field stays in view, and the log is folded away."""
-    tab = await connected(await open_tab(steward.http, viewport=PHONE, color_scheme=scheme, has_touch=True))
+    tab = await connected(await open_tab(steward.http + SERVED, viewport=PHONE, color_scheme=scheme, has_touch=True))
     for prompt in PROMPTS:
         await pressed(tab, prompt)
     await picture(tab, f"phone-{scheme}")

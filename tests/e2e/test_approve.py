@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from tests.support.chat_server import ChatServer, scripted
 from tests.support.estate_data import rows
 from tests.support.scripted_model import answer, environment
-from tests.support.steward import Steward
+from tests.support.steward import Steward, free_ports
 from tests.support.talk import Talk, talk
 
 Start = Callable[..., Any]
@@ -243,3 +244,35 @@ async def test_a_token_that_ends_during_the_connection_wants_a_login_and_no_stor
     assert fresh["approval_id"] != approval["approval_id"]
     assert done.outcome == "success"
     assert len(orders) == 1
+
+
+async def test_a_yes_to_what_is_no_longer_the_same_request_is_told_in_both_tabs(start: Start) -> None:
+    """Rule 6: after a restart at which the upstream has another address the built request differs from the one that
+    was shown. `approve` opens a turn that ends with `approval_changed`, seen in the second tab too; nothing is sent,
+    and the approval is used."""
+    async with ChatServer(scripted(answer)) as server:
+        with start(**environment(server)) as steward:
+            token = steward.login("user123")
+            async with talk(steward.ws, "user123", token) as one:
+                ready = await one.hello()
+                approval = await park(one)
+            first_port = steward.estate_ports[0]
+        moved = free_ports(3)
+        assert moved != first_port
+        with start(**environment(server), STEWARD_DEMO_PORT=str(moved)) as steward:
+            steward = replace(steward, estate_ports=(moved, moved + 1, moved + 2))
+            async with talk(steward.ws, "user123", token) as one, talk(steward.ws, "user123", token) as two:
+                for tab in (one, two):
+                    again = await tab.hello(conversation_id=ready["conversation_id"])
+                    await tab.until(type="snapshot")
+                    assert [card["approval_id"] for card in again["approvals"]] == [approval["approval_id"]]
+                await one.send_frame(yes(approval))
+                first, second = await one.read_turn(), await two.read_turn()
+                await two.send_frame(yes(approval))
+                used = await two.receive()
+            assert filed(steward) == 0
+    assert first.frames == second.frames
+    assert first.terminal["type"] == "error"
+    assert (first.outcome, first.terminal["retryable"]) == ("approval_changed", False)
+    assert first.terminal["turn_id"] != approval["turn_id"]
+    assert used["code"] == "approval_used"

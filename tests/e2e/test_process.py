@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,39 @@ DOCUMENT = {
         }
     },
 }
+
+
+def _run_to_its_end(
+    folder: Path, *, program: Sequence[str] = (str(ROOT / "app.py"),), **environment: str
+) -> tuple[int, str, list[int]]:
+    """Start what cannot start: its exit code, what it wrote, and which of its processes are left."""
+    first = free_ports(4)
+    settings = {
+        "STEWARD_DATA_DIR": str(folder),
+        "STEWARD_PORT": str(first),
+        "STEWARD_DEMO_PORT": str(first + 1),
+        **environment,
+    }
+    mark = f"mark-{secrets.token_hex(8)}"
+    done = subprocess.run(
+        [sys.executable, *program],
+        env=os.environ | settings | {"STEWARD_TEST_MARK": mark},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stderr, _started_with(mark)
+
+
+def _started_with(mark: str) -> list[int]:
+    """The processes that have the mark in their environment, as their children have it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in (process / "environ").read_bytes():
+                found.append(int(process.name))
+    return found
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -153,13 +187,10 @@ def test_a_mistake_in_a_setting_is_one_sentence_and_exit_code_1(
     tmp_path: Path, environment: dict[str, str], sentence: str
 ) -> None:
     """No traceback: the message names the setting."""
-    settings = os.environ | {"STEWARD_DATA_DIR": str(tmp_path)} | environment
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "app.py")], env=settings, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 1
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
+    code, told, left = _run_to_its_end(tmp_path, **environment)
+    assert (code, left) == (1, [])
+    assert sentence in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("taken", ["gateway", "estate"])
@@ -167,18 +198,67 @@ def test_a_taken_port_is_named(steward: Steward, tmp_path: Path, taken: str) -> 
     """A second Steward on the same ports says which port is taken and how to choose another, and ends with 1."""
     free = free_ports(4)
     port, demo_port = (steward.port, free) if taken == "gateway" else (free, steward.estate_ports[0])
-    settings = os.environ | {
-        "STEWARD_DATA_DIR": str(tmp_path),
-        "STEWARD_PORT": str(port),
-        "STEWARD_DEMO_PORT": str(demo_port),
-    }
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "app.py")], env=settings, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 1
-    assert str(port if taken == "gateway" else demo_port) in done.stderr
-    assert ("STEWARD_PORT" if taken == "gateway" else "STEWARD_DEMO_PORT") in done.stderr
-    assert "Traceback" not in done.stderr
+    code, told, left = _run_to_its_end(tmp_path, STEWARD_PORT=str(port), STEWARD_DEMO_PORT=str(demo_port))
+    assert (code, left) == (1, [])
+    assert str(port if taken == "gateway" else demo_port) in told
+    assert ("STEWARD_PORT" if taken == "gateway" else "STEWARD_DEMO_PORT") in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("database", ["steward.sqlite3", "estate.sqlite3"])
+def test_a_store_that_cannot_be_opened_ends_the_start(tmp_path: Path, database: str) -> None:
+    """A folder stands where the file belongs: a sentence that names it, exit code 1, no process is left."""
+    (tmp_path / database).mkdir()
+    code, told, left = _run_to_its_end(tmp_path)
+    assert (code, left) == (1, [])
+    sentences = [line for line in told.splitlines() if line.startswith("steward: ")]
+    assert str(tmp_path) in sentences[0]
+    assert "unable to open database file" in sentences[0]
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("folder", ["/proc/steward", "{file}/data"])
+@pytest.mark.parametrize("command", [[], ["demo"]])
+def test_a_folder_that_cannot_be_written_ends_the_start(tmp_path: Path, folder: str, command: list[str]) -> None:
+    """One sentence with the folder and the setting, exit code 1, no process is left; of the estate alone too."""
+    file = tmp_path / "file"
+    file.touch()
+    where = Path(folder.format(file=file))
+    code, told, left = _run_to_its_end(where, program=[str(ROOT / "app.py"), *command])
+    assert (code, left) == (1, [])
+    (sentence,) = told.splitlines()
+    assert sentence.startswith(f"steward: cannot write to the folder {where}: ")
+    assert "STEWARD_DATA_DIR" in sentence
+
+
+CLOSE = """
+async def close(_):
+    raise ValueError("a defect of the end")
+app.EmbeddedModel.close = close
+"""
+BANNER = """
+def banner(*_):
+    raise RuntimeError("a defect of the start")
+app.banner = banner
+"""
+
+
+@pytest.mark.parametrize("broken", [BANNER, BANNER + CLOSE])
+def test_a_defect_while_it_starts_ends_the_process(tmp_path: Path, broken: str) -> None:
+    """The store's threads run by then, and the estate: all end, even if a part cannot be ended; exit code 1."""
+    program = f"import sys; sys.path[:1] = [{str(ROOT)!r}]\nimport app\n{broken}\napp.main()"
+    code, told, left = _run_to_its_end(tmp_path, program=["-c", program])
+    assert (code, left) == (1, [])
+    assert "a defect of the start" in told
+    assert "app.py" in told
+
+
+def test_a_defect_while_it_ends_leaves_nothing_running(tmp_path: Path) -> None:
+    """The store is closed all the same: exit code 1, the defect is told, no write-ahead log is left over."""
+    with start_steward(tmp_path, preamble=CLOSE) as steward:
+        assert steward.stop() == 1
+        assert "a defect of the end" in steward.written()
+        assert not (steward.data_dir / "steward.sqlite3-wal").exists()
 
 
 def _listens_on(pid: int) -> set[tuple[str, int]]:

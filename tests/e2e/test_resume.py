@@ -213,3 +213,64 @@ async def test_a_named_query_is_one_turn_in_both_tabs_at_once(start: Start) -> N
     assert first.terminal == second.terminal == later.terminal
     assert later.text == "您说的是：你好"
     assert len(server.requests) == 1
+
+
+async def test_after_the_resume_window_a_client_is_told_so_and_gets_a_snapshot(start: Start) -> None:
+    """Rule 4: within the window all of it comes again; beyond it `recovered: false` under another epoch, one snapshot
+    of the last bubble, and what is live goes on from its `seq`."""
+    with start(STEWARD_RESUME_WINDOW_S="0.5") as steward:
+        async with talk(steward.ws) as resident:
+            ready = await resident.hello()
+            known = {"conversation_id": ready["conversation_id"], "epoch": ready["epoch"]}
+            first = await resident.ask("查询我的物业费账单")
+            async with talk(steward.ws) as tab:
+                within = await tab.hello(**known, after=0)
+                assert (await tab.read_turn()).frames == first.frames
+        await asyncio.sleep(0.6)
+        async with talk(steward.ws, "user456", steward.login("user456")) as other:
+            await other.hello()  # the log forgets when it makes room
+        async with talk(steward.ws) as resident:
+            beyond = await resident.hello(**known, after=first.frames[2]["seq"])
+            snapshot = await resident.receive()
+            second = await resident.ask("你好")
+    assert (within["recovered"], within["epoch"]) == (True, ready["epoch"])
+    assert (beyond["recovered"], beyond["conversation_id"]) == (False, ready["conversation_id"])
+    assert beyond["epoch"] != ready["epoch"]
+    assert (snapshot["type"], snapshot["seq"]) == ("snapshot", beyond["seq"])
+    assert (snapshot["turn_id"], snapshot["outcome"]) == (first.terminal["turn_id"], "success")
+    assert snapshot["content"] == first.text
+    assert second.frames[0]["seq"] == snapshot["seq"] + 1
+
+
+async def test_a_restart_is_told_with_another_epoch_and_shows_nothing_twice(start: Start) -> None:
+    """Rules 3 and 4, F62: 1012, then `recovered: false`, another epoch and one snapshot of the turn that the end of
+    the process interrupted; a finished turn's words do not come again, what is live goes on from the snapshot."""
+    async with ChatServer(scripted(answer)) as server:
+        with start(**environment(server), STEWARD_DRAIN_S="0") as steward:
+            token = steward.login("user123")
+            async with talk(steward.ws, "user123", token) as resident:
+                ready = await resident.hello()
+                done = await resident.ask("你好")
+                await resident.send("停")
+                cut = await resident.until(type="chunk")
+                assert await asyncio.to_thread(steward.stop) == 0
+                cut += await resident.until(type="error")
+                await resident.socket.wait_closed()
+                assert resident.socket.close_code == 1012
+        with start(**environment(server)) as steward:
+            async with talk(steward.ws, "user123", token) as resident:
+                known = {"conversation_id": ready["conversation_id"], "epoch": ready["epoch"]}
+                again = await resident.hello(**known, after=cut[-1]["seq"])
+                snapshot = await resident.receive()
+                later = await resident.ask("你好")
+                resident.wire.whole()
+    assert cut[-1]["code"] == "turn_interrupted"
+    assert (again["recovered"], again["conversation_id"]) == (False, ready["conversation_id"])
+    assert again["epoch"] != ready["epoch"]
+    assert "turn_id" not in again
+    assert (snapshot["turn_id"], snapshot["outcome"]) == (cut[-1]["turn_id"], "turn_interrupted")
+    assert snapshot["content"] == "请稍等"
+    assert later.frames[0]["seq"] == snapshot["seq"] + 1
+    earlier = {frame["turn_id"] for frame in done.frames + cut if "turn_id" in frame}
+    assert {frame["turn_id"] for frame in later.frames}.isdisjoint(earlier)
+    assert later.outcome == "success"

@@ -1,4 +1,4 @@
-"""Every defect that `blueprints/sanic_protocol.py` works around, on bare Sanic and on ours, with the same handlers.
+"""Every defect that `blueprints/sanic_protocol.py` names, on bare Sanic and on ours, with the same handlers.
 
 A test that fails on `bare` means that Sanic has mended it: the line and its code can go.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -178,10 +179,10 @@ async def test_a_peer_that_never_answers_close_is_cut_off(bare: PlainServer, our
     assert await ended_without_an_answer_to_close(ours, 30)
 
 
-async def bytes_taken_of_a_dribbling_head(server: PlainServer) -> int:
-    """How many bytes of a request's head are taken, one at a time, of at most 20; the limit passes after ten."""
+async def bytes_taken(server: PlainServer, beginning: bytes) -> int:
+    """How many bytes after that are taken, one at a time, of at most 20; the limit passes after ten."""
     async with raw_tcp(server.port) as raw:
-        await raw.send(b"GET /state HTTP/1.1\r\nX: ")
+        await raw.send(beginning)
         for sent in range(20):
             await asyncio.sleep(REQUEST_TIMEOUT_S / 5)
             try:
@@ -196,5 +197,60 @@ async def bytes_taken_of_a_dribbling_head(server: PlainServer) -> int:
 
 async def test_the_head_of_a_request_has_one_deadline(bare: PlainServer, ours: PlainServer) -> None:
     """A05: in bare Sanic every byte starts the time again, so that one byte at a time holds a connection for ever."""
-    assert await bytes_taken_of_a_dribbling_head(bare) == 20
-    assert await bytes_taken_of_a_dribbling_head(ours) < 20
+    head = b"GET /state HTTP/1.1\r\nX: "
+    assert await bytes_taken(bare, head) == 20
+    assert await bytes_taken(ours, head) < 20
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 1000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n"])
+async def test_the_body_of_a_request_has_one_deadline(bare: PlainServer, ours: PlainServer, length: bytes) -> None:
+    """A05: the same one byte at a time, after a whole head."""
+    head = b"POST /body HTTP/1.1\r\nHost: x\r\n" + length
+    assert await bytes_taken(bare, head) == 20
+    assert await bytes_taken(ours, head) < 20
+
+
+async def test_a_request_that_comes_in_time_is_answered_and_so_is_the_next(ours: PlainServer) -> None:
+    """A05: head and body have a deadline each, and the next request on the same connection has its own."""
+    async with raw_tcp(ours.port) as raw:
+        for _ in range(3):
+            for piece in (b"POST /body HTTP/1.1\r\nHost: x\r\n", b"Content-Length: 4\r\n\r\n12", b"34"):
+                await raw.send(piece)
+                await asyncio.sleep(REQUEST_TIMEOUT_S / 2)
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n4"):
+                answer += await raw.read_some()
+            assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_what_came_in_time_is_not_late_because_the_server_was_busy(ours: PlainServer) -> None:
+    """A05: the end of a head that arrives while the loop is blocked beyond the deadline is read before that is judged;
+    so a crowd that comes at once is served, however slowly."""
+    async with raw_tcp(ours.port) as raw, raw_tcp(ours.port) as other:
+        await raw.send(b"GET /state HTTP/1.1\r\n")
+        await ours.state()  # the server has taken it
+        await other.send(b"GET /block HTTP/1.1\r\nHost: x\r\n\r\n")
+        await raw.send(b"Host: x\r\n\r\n")
+        assert (await raw.read_some()).startswith(b"HTTP/1.1 200")
+
+
+def unsent(port: int, client_port: int) -> int:
+    """Bytes that the system keeps for a client of that server, as it says itself."""
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        local, remote, _, queues = line.split()[1:5]
+        if (int(local.split(":")[1], 16), int(remote.split(":")[1], 16)) == (port, client_port):
+            return int(queues.split(":")[0], 16)
+    raise LookupError(client_port)
+
+
+async def kept_for_a_client_that_reads_nothing(server: PlainServer) -> int:
+    async with raw_socket(server.port, "/note", receive_buffer=4096) as raw:
+        await raw.send_text("fill")
+        assert not (await server.until(room=False))["room"]
+        return unsent(server.port, raw.sock.getsockname()[1])
+
+
+async def test_the_system_keeps_little_for_a_client_that_reads_nothing(bare: PlainServer, ours: PlainServer) -> None:
+    """A11: at most 128 KiB; without a bound Linux takes up to 4 MB for each connection (`tcp_wmem`)."""
+    assert await kept_for_a_client_that_reads_nothing(bare) > 512 * 1024
+    assert await kept_for_a_client_that_reads_nothing(ours) <= 128 * 1024

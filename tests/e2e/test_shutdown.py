@@ -221,3 +221,32 @@ async def probe(raw: Any) -> tuple[int, dict[str, Any]]:
         int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
     )
     return int(head.split()[1]), json.loads(await raw._exactly(length))
+
+
+async def test_near_its_memory_limit_the_process_takes_in_nothing_new(start: Start, tmp_path: Path) -> None:
+    """F68: from 80 % on a new WebSocket gets 503, a new question `busy` with a time to wait, and the probe says so; a
+    resident who is connected stays so, and with room again all is as before."""
+    in_use = tmp_path / "in_use"
+    in_use.write_text("0")
+    played = f"from blueprints import memory\nmemory.resident_bytes = lambda: int(open({str(in_use)!r}).read())"
+    with start(preamble=played, STEWARD_MEMORY_LIMIT_MB="1000") as steward:
+        async with talk(steward.ws) as resident, raw_tcp(steward.port) as keep:
+            assert (await resident.ask("你好")).outcome == "success"
+            in_use.write_text(str(800 << 20))
+            async with asyncio.timeout(60):
+                while (await probe(keep))[0] != 503:
+                    await asyncio.sleep(0.1)
+            assert (await probe(keep))[1]["obstacles"] == ["memory"]
+            async with raw_socket(steward.port) as newcomer:
+                assert newcomer.status == 503
+            await resident.send("你好")
+            refused = await resident.receive()
+            assert (refused["code"], refused["retryable"]) == ("busy", True)
+            assert refused["retry_after_ms"] > 0
+            in_use.write_text("0")
+            async with asyncio.timeout(60):
+                while (await probe(keep))[0] != 200:
+                    await asyncio.sleep(0.1)
+            assert (await resident.ask("你好")).outcome == "success"
+            async with raw_socket(steward.port) as again:
+                assert again.status == 101

@@ -16,6 +16,7 @@ class BreakingLine:
     def __init__(self, server_port: int, cuts: Sequence[int]) -> None:
         self._server_port, self._cuts = server_port, list(cuts)
         self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
         self.broken = 0
 
     async def __aenter__(self) -> BreakingLine:
@@ -34,15 +35,22 @@ class BreakingLine:
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
+    def drop(self) -> None:
+        """Break every connection that is open now."""
+        for writer in self._writers:
+            writer.transport.abort()
+
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         room = self._cuts.pop(0) if self._cuts else None
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
+        self._writers.add(writer)
         there = asyncio.create_task(self._carry(reader, far_writer, None))
         back = asyncio.create_task(self._carry(far_reader, writer, room))
         await asyncio.wait((there, back), return_when=asyncio.FIRST_COMPLETED)
         for task in (there, back):
             task.cancel()
         await asyncio.gather(there, back, return_exceptions=True)
+        self._writers.discard(writer)
         for one in (writer, far_writer):
             one.transport.abort()
 

@@ -218,7 +218,7 @@ def budgets(**changes: Any) -> Budgets:
         "max_steps": 8,
         "max_tool_calls": 16,
         "approval_ttl_s": 300,
-        "max_history_chars": 48000,
+        "max_history_tokens": 24000,
     }
     return Budgets(**(values | changes))
 

@@ -1,8 +1,10 @@
 #!/bin/sh
-# What the browser tests need: Chromium (or CHROMIUM=/path), a font with Chinese characters, the driver's libraries.
+# What the browser tests and the commands of docs/http.md need: curl, Chromium (or CHROMIUM=/path), Node for the client library, a font with
+# Chinese characters, the driver's libraries.
 set -eu
 here=$(dirname "$0")
 missing=
+command -v curl >/dev/null 2>&1 || missing="curl"
 if [ -n "${CHROMIUM:-}" ]; then
     [ -x "$CHROMIUM" ] || { echo "CHROMIUM=$CHROMIUM is not an executable file"; exit 1; }
 elif ! [ -x /usr/bin/chromium ]; then
@@ -11,8 +13,9 @@ elif ! [ -x /usr/bin/chromium ]; then
         echo "Please install Chromium or Chrome and name it: make test CHROMIUM=/path/to/chrome"
         exit 1
     fi
-    missing="chromium"
+    missing="$missing chromium"
 fi
+command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 if ! { command -v fc-list >/dev/null 2>&1 && fc-list :lang=zh family | grep -q .; }; then
     missing="$missing fontconfig fonts-noto-cjk"
 fi

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from weakref import WeakValueDictionary
 
 from integrations.stores.memory_turns import MemoryTurns
 from schemas.conversation import Approval, ApprovalState, Conversation, ConversationSummary, WriteOutcome
+from schemas.upload import Upload
 
-__all__ = ["MemoryApprovals", "MemoryConversations", "MemoryTurns"]
+__all__ = ["MemoryApprovals", "MemoryConversations", "MemoryTurns", "MemoryUploads"]
 
 
 class MemoryConversations:
@@ -113,3 +114,28 @@ class MemoryApprovals:
             for one in self._by_id.values()
             if one.conversation_id == conversation_id and one.state == "approved" and one.outcome is None
         ]
+
+
+class MemoryUploads:
+    """Uploads that never expire. `new_id` makes their ids."""
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self._kept: dict[str, tuple[Upload, bytes]] = {}
+
+    async def add(self, owner: str, filename: str, media_type: str, content: bytes) -> Upload:
+        expires_at = datetime.now(UTC) + timedelta(days=1)
+        upload = Upload(self._new_id(), owner, filename, media_type, len(content), expires_at)
+        self._kept[upload.id] = (upload, content)
+        return upload
+
+    async def get(self, upload_id: str, owners: Collection[str]) -> Upload | None:
+        found = await self.read(upload_id, owners)
+        return found[0] if found else None
+
+    async def read(self, upload_id: str, owners: Collection[str]) -> tuple[Upload, bytes] | None:
+        found = self._kept.get(upload_id)
+        return found if found is not None and found[0].owner in owners else None
+
+    async def forget(self, owner: str) -> None:
+        self._kept = {name: one for name, one in self._kept.items() if one[0].owner != owner}

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ from sanic import HTTPResponse, Request, Sanic, Websocket
 from sanic.exceptions import WebsocketClosed
 from sanic.response import json as json_response
 
-from blueprints.sanic_protocol import SocketBounds, socket_protocol
+from blueprints.sanic_protocol import socket_protocol
+from blueprints.sanic_websocket import SocketBounds
 from tests.support.steward import request_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +96,15 @@ def serve(kind: str) -> None:
     async def state(_: Request) -> HTTPResponse:
         room = newest.protocol is None or newest.protocol._can_write.is_set()
         return json_response({"messages": newest.messages, "room": room, "open": newest.open})
+
+    @app.get("/block")
+    async def block(_: Request) -> HTTPResponse:
+        time.sleep(2 * REQUEST_TIMEOUT_S)
+        return json_response(None)
+
+    @app.post("/body")
+    async def body(request: Request) -> HTTPResponse:
+        return json_response(len(request.body))
 
     @app.websocket("/echo")  # type: ignore[untyped-decorator]
     async def echo(request: Request, ws: Websocket) -> None:

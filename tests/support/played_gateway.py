@@ -70,8 +70,8 @@ class Player:
         self.seq += 1
         await self.send(type=type_, conversation_id="c", turn_id=turn_id, seq=self.seq, **fields)
 
-    async def thinking(self, turn_id: str) -> None:
-        await self.entry("status", turn_id, status="thinking", data={"message": "正在思考..."})
+    async def thinking(self, turn_id: str, **names: str) -> None:
+        await self.entry("status", turn_id, status="thinking", data={"message": "正在思考...", **names})
 
     async def words(self, turn_id: str, *pieces: str) -> None:
         """A bubble in these pieces, closed."""

@@ -77,6 +77,12 @@ class RawSocket:
         except EOFError:
             return code
 
+    async def read_some(self) -> bytes:
+        """What has arrived, at least a byte of it."""
+        taken = await self._exactly(1) + bytes(self.buffer)
+        self.buffer.clear()
+        return taken
+
     async def read_all(self) -> bytes:
         """Every byte until the connection has ended, in whatever way."""
         taken = b""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from integrations.stores.sqlite import SqliteStore
+from integrations.stores.sqlite_uploads import UploadBounds
 from schemas.conversation import Approval, TurnRecord
 from schemas.deadline import Deadline
 from schemas.tool import LabelledText
@@ -36,6 +37,7 @@ def sqlite_store(
     max_history_chars: int = 48_000,
     dedup_window_s: float = 86_400,
     history_ttl_s: float = 2_592_000,
+    uploads: UploadBounds | None = None,
 ) -> SqliteStore:
     """One that was not started. Its patience is long: a loaded machine is no locked file."""
     clocks = clocks or Clocks()
@@ -49,6 +51,7 @@ def sqlite_store(
         patience_s=patience_s,
         clock=clocks.clock,
         wall=clocks.wall,
+        uploads=uploads or UploadBounds(),
     )
 
 

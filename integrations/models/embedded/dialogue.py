@@ -13,7 +13,7 @@ from typing import Any
 
 from integrations.models.embedded import corrections
 from integrations.models.embedded.arguments import fitting
-from integrations.models.embedded.extract import Scene, derive, extract, missing
+from integrations.models.embedded.extract import Scene, active, derive, extract, missing
 from integrations.models.embedded.forms import new_values, raw_slot, switches, wanted
 from integrations.models.embedded.history import History, Turn
 from integrations.models.embedded.memory import flat, inherit
@@ -61,6 +61,7 @@ class Dialogue:
         """The reply to the last sentence, all before it being taken as they went."""
         reply: Reply = Say("unclear")
         for i, turn in enumerate(self._turns):
+            self.state.files += turn.files
             if turn.calls and i + 1 < len(self._turns):
                 self._left(turn)
             else:
@@ -93,6 +94,7 @@ class Dialogue:
                 continue
             self.state.last = Form(tool, flat(tool.slots, called.arguments))
             self.state.called = called
+            self.state.files = [one for one in self.state.files if one not in str(called.arguments)]
             if self.state.form is not None and self.state.form.tool is tool:
                 self._finish()
 
@@ -148,17 +150,18 @@ class Dialogue:
         found = new_values(form, extract(form.tool, scene, form.values)) or corrections.place_made_exact(
             form, scene.spans
         )
+        attached = self._attach(form)
         ranked = self._rank(text)
         top = clear(ranked, self.catalogue, text)
         if top is not None and top.tool is not form.tool and switches(form, top, ranked, found, text):
             return self._switch(form, top, text)
         if not found:
-            if THANKS.match(text) and len(text) < 20:
+            if THANKS.match(text) and len(text) < 20 and not attached:
                 return self._aside("thanks")
             raw = raw_slot(form, text)
-            if raw is None:
+            if raw is None and not attached:
                 return Ask(form, wanted(form), again=True)
-            found = {raw.path: Found(text, 0, len(text))}
+            found = {raw.path: Found(text, 0, len(text))} if raw is not None else {}
         for path, value in found.items():
             form.fill(path, value.value)
         corrections.keep_place(form, scene.spans)
@@ -176,6 +179,7 @@ class Dialogue:
 
     def _go_on(self, form: Form) -> Reply:
         """Ask for what is still missing, or call."""
+        self._attach(form)
         derive(form.tool, form.values)
         if missing(form.tool, form.values):
             return self._asking(form)
@@ -192,6 +196,20 @@ class Dialogue:
         if self.state.form is form:
             self._finish()
         return Say("cannot", (form.tool,))
+
+    def _attach(self, form: Form) -> bool:
+        """Give the form the uploads that no call has named yet, where it takes files: whether it got some."""
+        files = self.state.files
+        for slot in active(form.tool, form.values):
+            if slot.kind != "file" or not files:
+                continue
+            most = slot.schema.get("maxItems") if slot.many else 1
+            given = files[: most if isinstance(most, int) else None]
+            value = list(given) if slot.many else given[0]
+            if form.values.get(slot.path) != value:
+                form.fill(slot.path, value)
+                return True
+        return False
 
     def _asking(self, form: Form, *, again: bool = False) -> Ask:
         asked = wanted(form)

@@ -102,7 +102,7 @@ def extract(tool: Tool, scene: Scene, known: Values) -> dict[Path, Found]:
     used: set[int] = set()
     _decide_variant(tool, scene, found, together)
     for slot in _rounds(tool, together):
-        if slot.path in found or slot.paging or slot.kind == "opaque":
+        if slot.path in found or slot.paging or slot.kind in ("file", "opaque"):
             continue
         if slot.kind in ("integer", "number") and slot.path in known and scene.asked and slot.path not in scene.asked:
             continue  # a number said now answers the question

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from schemas.turn import Locale
 _TODAY = re.compile(r"Today is (\d{4}-\d{2}-\d{2})")
 _CLOCK = re.compile(r"Today is \d{4}-\d{2}-\d{2} \([A-Za-z]+\), (\d{2}:\d{2}) in ([A-Za-z0-9_+\-/]+)")
 _RESIDENT = re.compile(r"<resident>(\{.*\})</resident>", re.S)
+_FILES = re.compile(r"\n<attachments>(\[.*\])</attachments>$", re.S)
 _DATA = re.compile(r"^\s*<data>(.*)</data>\s*$", re.S)
 
 
@@ -37,10 +38,11 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the resident said, and every call up to his next words."""
+    """What the resident said, every call up to his next words, and the ids of the uploads that came with them."""
 
     text: str
     calls: tuple[Called, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def read(messages: Sequence[Mapping[str, Any]]) -> History:
         role = message.get("role")
         if role == "user":
             _close(turns, calls, order)
-            turns.append(Turn(_text(message).strip()))
+            said = _text(message)
+            turns.append(Turn(_FILES.sub("", said).strip(), files=_files(said)))
             pending = []
         elif role == "assistant":
             pending = []
@@ -95,7 +98,7 @@ def _close(turns: list[Turn], calls: dict[str, Called], order: list[str]) -> Non
     """Give the calls so far to the turn they belong to; the ids of the next turn may be the same ones."""
     if turns and order:
         before = turns[-1]
-        turns[-1] = Turn(before.text, (*before.calls, *(calls[k] for k in order)))
+        turns[-1] = replace(before, calls=(*before.calls, *(calls[k] for k in order)))
     order.clear()
 
 
@@ -126,6 +129,15 @@ def _json(text: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, Mapping) else {}
+
+
+def _files(said: str) -> tuple[str, ...]:
+    block = _FILES.search(said)
+    try:
+        listed = json.loads(block[1]) if block else []
+    except ValueError:
+        return ()
+    return tuple(str(one["id"]) for one in listed if isinstance(one, Mapping) and "id" in one)
 
 
 def _facts(system: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from integrations.models.embedded.text import first_clause, halves
+from integrations.openapi.project import FILE_HINT
 
 Kind = Literal[
     "enum",
@@ -23,6 +24,7 @@ Kind = Literal[
     "plate",
     "place",
     "text",
+    "file",
     "opaque",
 ]
 _PLATE_EXAMPLE = re.compile(r"^[\u4e00-\u9fa5][A-Z][·・]?[A-Z0-9]{5,6}$")
@@ -34,6 +36,8 @@ _TIME_WORDS = re.compile(r"时间|\btime\b", re.I)
 def kind_of(name: str, schema: Mapping[str, Any], about: str) -> Kind:
     """What sort of words fill a value of this schema."""
     sort, form = schema.get("type"), schema.get("format")
+    if sort == "string" and FILE_HINT in about:
+        return "file"
     pattern = str(schema.get("pattern") or "")
     if "enum" in schema or "const" in schema:
         return "enum" if isinstance(schema.get("enum", []), list) else "opaque"

@@ -32,7 +32,7 @@ _DONE = re.compile(
 _HOW_TO = re.compile(r"怎么(?!样|回事|了|这么)|如何|\bhow (do|can|to)\b", re.I)
 _WEIGHTS = {
     "code": 2.5, "email": 1.5, "plate": 1.4, "phone": 0.4, "enum": 1.1, "date": 0.5, "month": 0.6, "window": 0.4,
-    "datetime": 0.3, "integer": 0.8, "number": 0.6, "place": 0.4, "text": 0.6, "bool": 0.3, "opaque": 0.0,
+    "datetime": 0.3, "integer": 0.8, "number": 0.6, "place": 0.4, "text": 0.6, "bool": 0.3, "file": 0.0, "opaque": 0.0,
 }  # fmt: skip
 # Below this a sentence means none of the tools.
 ENOUGH, COVERED = 2.3, 0.28

@@ -199,6 +199,8 @@ class _Walk:
             item = self._without_null(self.resolve(schema.get("items")))[0]
             item.setdefault("description", about)
             one = self._slot(path, item, required, nullable, when)
+            if one.kind == "file" and isinstance(schema.get("maxItems"), int):
+                item["maxItems"] = schema["maxItems"]
             fits = one.kind not in ("opaque", "window", "text", "place") and not item.get("contentMediaType")
             return replace(one, schema=item, many=True) if fits else slot
         if schema.get("type") == "object" or isinstance(schema.get("properties"), Mapping):

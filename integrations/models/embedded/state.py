@@ -36,12 +36,14 @@ class Form:
 
 @dataclass(slots=True)
 class State:
-    """`form` is the one being filled, `stack` those it interrupted, `last` the last finished one with its real call."""
+    """`form` is the one being filled, `stack` those it interrupted, `last` the last finished one with its real call,
+    `files` uploads that no call has named yet."""
 
     form: Form | None = None
     stack: list[Form] = field(default_factory=list)
     last: Form | None = None
     called: Called | None = None
+    files: list[str] = field(default_factory=list)
 
     @property
     def parked(self) -> bool:

@@ -6,6 +6,7 @@ const PACKAGES = {
   'react/jsx-runtime': 'react/cjs/react-jsx-runtime.production.js',
   'react-dom': 'react-dom/cjs/react-dom.production.js',
   'react-dom/client': 'react-dom/cjs/react-dom-client.production.js',
+  'steward-client': '../web/steward-client.js',
   'scheduler': 'scheduler/cjs/scheduler.production.js',
   'sucrase': 'sucrase/dist/index.js',
   'ts-interface-checker': 'ts-interface-checker/dist/index.js',
@@ -16,6 +17,9 @@ const PACKAGES = {
   '@jridgewell/resolve-uri': 'resolve-uri/dist/resolve-uri.umd.js',
 }
 const modules = new Map()
+
+/** An ES module as a CommonJS one. */
+const converted = code => (/^export /m.test(code) ? require('sucrase').transform(code, { transforms: ['imports'] }).code : code)
 
 function run(code, url) {
   const module = { exports: {} }
@@ -29,7 +33,7 @@ function require(name, from = location.href) {
   const url = name.startsWith('.') ? new URL(name, from).href : new URL('/vendor/' + PACKAGES[name], location.href).href
   const found = [url, url + '.js', url + '/index.js'].find(one => one.endsWith('.js') && fetched(one) !== null)
   if (!found) throw new Error(`no vendored file for ${name}, required by ${from}`)
-  return modules.has(found) ? modules.get(found).exports : run(fetched(found), found)
+  return modules.has(found) ? modules.get(found).exports : run(converted(fetched(found)), found)
 }
 
 const texts = new Map()

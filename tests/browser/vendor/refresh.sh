@@ -44,6 +44,10 @@ keep @jridgewell/trace-mapping@0.3.31 trace-mapping dist/trace-mapping.umd.js
 keep @jridgewell/sourcemap-codec@1.6.0 sourcemap-codec dist/sourcemap-codec.umd.js
 keep @jridgewell/resolve-uri@3.1.3 resolve-uri dist/resolve-uri.umd.js
 
+keep ws@8.23.0 ws wrapper.mjs lib
+keep axe-core@4.14.1 axe-core axe.min.js
+cp "$work/package/LICENSE-3RD-PARTY.txt" "$here/axe-core/"
+
 # Vue publishes its compiler as one file with these packages inside; their licence texts belong beside it.
 bundled=$here/compiler-sfc/BUNDLED-LICENSES
 : > "$bundled"

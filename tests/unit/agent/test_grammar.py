@@ -56,6 +56,19 @@ def test_the_bubble_holds_exactly_what_was_said(said: list[TextDelta]) -> None:
     assert content == "".join(delta.text for delta in said)
 
 
+def test_thinking_names_what_the_turn_answers() -> None:
+    """The client's own name for its query, or the approval; nothing where there is neither."""
+    log = MemoryLog(1000, 10, new_epoch=lambda: "e")
+    for place, names in enumerate(({"client_msg_id": "m1"}, {"approval_id": "a1"}, {})):
+        Grammar(log, "c1", f"t{place}", "en").open(**names)
+    opened = [json.loads(entry.text)["data"] for entry in log.after("c1", 0)]
+    assert [{name: data[name] for name in data if name != "message"} for data in opened] == [
+        {"client_msg_id": "m1"},
+        {"approval_id": "a1"},
+        {},
+    ]
+
+
 def test_completed_tells_outcome_and_usage() -> None:
     """The terminal's data are those of the protocol's table."""
     data = frames_of([TurnEnded("limit", Usage(10, 3, 2, 1))])[-1]["data"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from agent.loop import run_turn
 from schemas.errors import ModelInterrupted, ModelUnavailable
 from schemas.tool import Caller, PreparedCall, ToolCall, ToolResult
 from schemas.turn import ToolFinished, ToolStarted, TurnEnded, TurnEvent, TurnFailed
+from schemas.upload import Upload
 from tests.support.fakes import FakeTool, FakeToolset, ScriptedModel, StoppedClock, Talk, spoken, tool_results
 from tests.support.fakes import well_formed as history_is_well_formed
 
@@ -354,3 +356,16 @@ async def test_a_model_that_is_down_fails_the_turn_and_the_write_stays_parked() 
     events = await talk.say("wait", ScriptedModel([ModelUnavailable("down")]), toolset)
     assert events == [TurnFailed("model_unavailable")]
     assert talk.waiting is not None
+
+
+async def test_a_yes_with_a_file_is_no_mere_yes() -> None:
+    """It goes to the model, with the file; the write stays parked."""
+    talk, toolset = Talk(), orders()
+    await parked(talk, toolset)
+    turn = talk.make("yes", ScriptedModel(["What is this photo?"]), toolset)
+    turn.attachments = [Upload("u1", "anna", "a.jpg", "image/jpeg", 4, datetime(2025, 3, 14, tzinfo=UTC))]
+    events = [event async for event in run_turn(turn)]
+    assert spoken(events) == "What is this photo?"
+    assert toolset.sent == []
+    assert talk.waiting is not None
+    assert talk.conversation.messages[-2]["attachments"][0]["id"] == "u1"

@@ -26,6 +26,7 @@ from tests.support.fakes import (
     tool_results,
     well_formed,
 )
+from tests.support.memory_stores import MemoryConversations
 
 
 class House:
@@ -155,6 +156,42 @@ async def test_close_ends_a_turn_that_has_not_begun() -> None:
     await house.runner.close()
     assert [turn for turn, _ in house.terminals()] == [turn_id]
     assert whole(house.frames(), turn_id)
+
+
+class SlowConversations(MemoryConversations):
+    """Takes a history only once the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__(ids("c"), 10)
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def save(self, conversation: Conversation) -> None:
+        self.asked.set()
+        await self.gate.wait()
+        await super().save(conversation)
+
+
+async def test_a_turn_that_is_being_kept_while_the_process_ends_is_kept() -> None:
+    """What the resident reads as done is done for the next process too: history and end are with the store. One that
+    takes too long is left, and the terminal comes all the same."""
+    for in_time in (True, False):
+        house = House(["an answer"])
+        slow = SlowConversations()
+        house.outside = make_outside(house.model, log=house.log, new_id=ids(), conversations=slow)
+        house.runner = TurnRunner(house.outside, grace_s=60 if in_time else 0)
+        turn_id = await house.accept("a")
+        await slow.asked.wait()
+        closing = asyncio.create_task(house.runner.close())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        if in_time:
+            slow.gate.set()
+        await closing
+        assert house.terminals() == [(turn_id, "success")]
+        kept = await house.outside.turns.latest("c1")
+        assert kept is not None
+        assert (kept.outcome, kept.content) == (("success", "an answer") if in_time else ("", ""))
+        assert house.conversation.saved == (2 if in_time else 0)
 
 
 async def test_after_close_no_turn_is_taken() -> None:

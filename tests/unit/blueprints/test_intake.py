@@ -31,7 +31,7 @@ from tests.support.fakes import (
     make_outside,
 )
 from tests.support.limits import guard
-from tests.support.memory_stores import MemoryConversations
+from tests.support.memory_stores import MemoryConversations, MemoryUploads
 
 
 def resident(subject: str, path_id: str | None = None) -> FakeToolset:
@@ -60,6 +60,7 @@ class Desk:
             conversations=self.conversations,
             approvals=outside.approvals,
             turn_store=outside.turns,
+            uploads=MemoryUploads(ids("u")),
             entries=self.log,
             turns=self.turns,
             recovery=Recovery(outside),

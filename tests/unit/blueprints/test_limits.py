@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from limits import parse
 from limits.strategies import MovingWindowRateLimiter
 
-from blueprints.limits import TooManyConnections, Windows, wait_until
+from blueprints.limits import Guard, Seat, TooManyConnections, Windows, wait_until
 from schemas.errors import FrameRefused
 from tests.support.limits import Clock, guard
 
@@ -190,24 +190,67 @@ def test_connections_are_capped_in_all_by_address_and_while_they_are_silent() ->
         limits.enter("d")
 
 
-def test_silent_connections_have_a_cap_of_their_own() -> None:
-    """A04: connections that never sent a valid frame fill their own cap; one that speaks, or leaves, makes room."""
-    limits = guard(silent=2)
-    first, second = limits.enter("a"), limits.enter("b")
-    with pytest.raises(TooManyConnections):
-        limits.enter("c")
+class Crowd:
+    """Connections by name, and who of them was closed, in that order."""
+
+    def __init__(self, limits: Guard) -> None:
+        self.limits, self.seats, self.closed = limits, dict[str, Seat](), list[str]()
+
+    def enter(self, name: str, address: str | None = None) -> Seat:
+        seat = self.seats[name] = self.limits.enter(address or name)
+
+        def close(code: int, _: str) -> None:
+            assert code == 4429
+            self.closed.append(name)
+
+        seat.watch(close)
+        return seat
+
+
+async def test_the_oldest_silent_connection_makes_room_for_a_new_one() -> None:
+    """A04: connections that never sent a valid frame fill their own cap; one that speaks, or leaves, makes room too."""
+    crowd = Crowd(guard(silent=2))
+    first, second = crowd.enter("a"), crowd.enter("b")
     first.valid()
     first.valid()
-    third = limits.enter("c")
-    with pytest.raises(TooManyConnections):
-        limits.enter("d")
+    third = crowd.enter("c")
+    assert crowd.closed == []
+    crowd.enter("d")
+    assert crowd.closed == ["b"]
+    second.leave()  # it was not counted any more
+    crowd.enter("e")
+    assert crowd.closed == ["b", "c"]
     third.leave()
-    second.leave()
-    first.leave()
-    limits.enter("d")
-    limits.enter("e")
+    crowd.seats["d"].leave()
+    crowd.enter("f")
+    assert crowd.closed == ["b", "c"]
+    for seat in crowd.seats.values():
+        seat.leave()
+
+
+async def test_who_opens_most_silent_connections_loses_his_own() -> None:
+    """A04: the others are unaffected, however long ago they came."""
+    crowd = Crowd(guard(silent=10))
+    for name in ("resident", "neighbour"):
+        crowd.enter(name)
+    for number in range(100):
+        crowd.enter(f"attacker {number}", "evil")
+    assert crowd.closed == [f"attacker {number}" for number in range(92)]
+    crowd.enter("newcomer")
+    assert crowd.closed[92:] == ["attacker 92"]
+    for seat in crowd.seats.values():
+        seat.leave()
+
+
+async def test_a_connection_that_was_turned_out_counts_until_it_has_gone() -> None:
+    """A04: the caps of all and of one address hold for those that are still closing."""
+    crowd = Crowd(guard(silent=1, per_address=2))
+    first, second = crowd.enter("1", "a"), crowd.enter("2", "a")
     with pytest.raises(TooManyConnections):
-        limits.enter("f")
+        crowd.enter("3", "a")
+    first.leave()
+    crowd.enter("3", "a").leave()
+    second.leave()
 
 
 async def test_silence_ends_with_4408() -> None:

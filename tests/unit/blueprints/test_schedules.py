@@ -7,7 +7,10 @@ from collections import Counter
 
 import pytest
 
-from tests.support.schedules import Client, House, judge, random_steps, run, settle
+from tests.support.schedule_clients import Client
+from tests.support.schedule_house import House
+from tests.support.schedule_judge import judge
+from tests.support.schedules import random_steps, run, settle
 
 
 @pytest.mark.parametrize("max_entries", [1000, 20, 5])

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sanic.exceptions import WebsocketClosed
+from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from blueprints.sanic_protocol import Socket, SocketBounds, SocketProtocol
+from blueprints.sanic_websocket import Socket, SocketBounds
 from tests.support.rawsocket import CLOSE, CONT, PING, PONG, TEXT, frame
 
 
@@ -52,7 +53,7 @@ class Wire:
 def socket_on(wire: Wire, **bounds: Any) -> Socket:
     given_bounds = SocketBounds(**bounds)
     ws_proto = ServerProtocol(max_size=given_bounds.max_message_bytes, state=State.OPEN)
-    return Socket(ws_proto, cast(SocketProtocol, wire), given_bounds)
+    return Socket(ws_proto, cast(WebSocketProtocol, wire), given_bounds)
 
 
 async def all_messages(socket: Socket) -> list[str | bytes]:

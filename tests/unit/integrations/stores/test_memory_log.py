@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from integrations.stores.memory_log import MemoryLog
 from schemas.frames import Chunk
+from tests.support.limits import Clock
 
 
 def chunk(content: str = "x") -> Chunk:
@@ -118,3 +119,45 @@ def test_more_followed_conversations_than_the_limit_are_all_kept() -> None:
         log.follow(f"c{number}", lambda: None)
         log.append(f"c{number}", "t", chunk())
     assert [log.last_seq(f"c{number}") for number in range(4)] == [1, 1, 1, 1]
+
+
+def test_all_entries_together_are_bounded_and_the_longest_unwritten_go_first() -> None:
+    """A conversation whose entries went goes on with the next number; who missed them is not told that he has all."""
+    log = MemoryLog(1000, 10, new_epoch=lambda: "e", max_total_bytes=20_000)
+    for number in range(100):
+        log.append("quiet", "t", chunk(str(number)))
+    log.append("quiet", "t", chunk())
+    assert 0 < len(log.after("quiet", 0)) < 101
+    for number in range(100):
+        log.append(f"c{number % 2}", "t", chunk(str(number)))
+    assert list(log.after("quiet", 0)) == []
+    assert log.last_seq("quiet") == 101
+    assert log.reaches("quiet", 101)
+    assert not log.reaches("quiet", 100)
+    assert log.append("quiet", "t", chunk()).seq == 102
+    assert [entry.seq for entry in log.after("quiet", 0)] == [102]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 3000)), max_size=120))
+def test_memory_of_all_entries_stays_within_its_bound(appends: list[tuple[str, int]]) -> None:
+    """Whoever writes how much: the bound of all holds but for the conversation that is just written to."""
+    log, bound = MemoryLog(1000, 10, new_epoch=lambda: "e", max_bytes=8000, max_total_bytes=20_000), 20_000
+    for conversation_id, length in appends:
+        log.append(conversation_id, "t", chunk("x" * length))
+        kept = [entry for each in "abcde" for entry in log.after(each, 0)]
+        assert sum(len(entry.text) for entry in kept) <= bound
+        assert log.after(conversation_id, 0)[-1].seq == log.last_seq(conversation_id)
+
+
+def test_entries_that_are_promised_to_nobody_any_more_go_even_where_somebody_follows() -> None:
+    """He has read them long ago: the window began with the last one."""
+    clock = Clock()
+    log = MemoryLog(1000, 10, new_epoch=lambda: "e", window_s=600, clock=clock)
+    log.follow("c1", lambda: None)
+    log.append("c1", "t", chunk())
+    clock.now += 600
+    log.append("c2", "t", chunk())
+    assert len(log.after("c1", 0)) == 1
+    clock.now += 1
+    log.append("c2", "t", chunk())
+    assert (len(log.after("c1", 0)), log.last_seq("c1"), log.reaches("c1", 1)) == (0, 1, True)
