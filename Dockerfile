@@ -18,6 +18,7 @@ COPY integrations integrations
 COPY openapi openapi
 COPY schemas schemas
 COPY test test
+COPY web web
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,6 +50,7 @@ from commands.banner import DEMO_TOKEN, DEMO_USER, banner
 from commands.cli import build_cli, run
 from commands.estate import estate_office, estate_variables
 from commands.logs import set_up_logging
+from commands.watching import observer_of, tracer_of
 from integrations.catalogue import Catalogue, document_limits, load_catalogue
 from integrations.models.embedded.model import EmbeddedModel
 from integrations.overview import overview
@@ -119,9 +120,10 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     """The gateway, ready to serve. Raises `ConfigurationError` or `DocumentError` for what cannot be used at all."""
     variables = {**estate_variables(settings), **environment}
     catalogue = load_catalogue(settings.upstreams, variables, document_limits(settings))
-    observer = _observer(
+    observer = observer_of(
         settings, lambda: Standing(len(gateway.connections), turns.running_count, toolsets.status, store.answers)
     )
+    tracer = tracer_of(settings, _model_name(settings))
     model = create_model(settings, observer)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     entries = MemoryLog(
@@ -147,6 +149,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         uploads=store.uploads,
         process_key=kept_key(settings.data_dir / "owners.key"),
         observer=observer,
+        tracer=tracer,
     )
     outside = Outside(
         model=model,
@@ -173,6 +176,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         observer=observer,
         office=estate_office(settings),
         log_queries=settings.log_queries,
+        tracer=tracer,
     )
     memory = Memory(settings.memory_limit_mb << 20 or group_limit(), time.monotonic)
     turns = TurnRunner(outside, scarce=memory.scarce)
@@ -218,7 +222,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             tools=catalogue.tool_counts(),
             upstreams=toolsets.status,
             failures=catalogue.failures,
-            model="embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL,
+            model=_model_name(settings),
             model_state=observer.model_state,
             store_answers=store.answers,
         )
@@ -252,8 +256,9 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
     lifetime = Lifetime()
     app.ctx.lifetime = lifetime
 
-    async def close_observer() -> None:
+    async def end_watching() -> None:
         observer.close()
+        await asyncio.to_thread(tracer.close)
 
     @app.before_server_start
     async def starting(_: Sanic[Any, Any]) -> None:
@@ -261,8 +266,9 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
             await store.start()
         except StoreUnavailable as error:
             raise ConfigurationError(f"the store cannot be used: {error.reason}", file=str(database)) from error
-        for end in (close_observer, store.close, toolsets.close, model.close):
+        for end in (end_watching, store.close, toolsets.close, model.close):
             lifetime.finally_end(end)
+        observer.start()
 
     @app.after_server_start
     async def started(_: Sanic[Any, Any]) -> None:
@@ -289,8 +295,11 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         await lifetime.end()
         log.info("stopped")
 
-    observer.start()
     return app
+
+
+def _model_name(settings: Settings) -> str:
+    return "embedded" if settings.uses_embedded_model else settings.model or _DEFAULT_MODEL
 
 
 def _configure(app: Sanic[Any, Any], settings: Settings) -> None:
@@ -387,15 +396,6 @@ def _bounds(settings: Settings) -> Bounds:
         idle_timeout_s=settings.idle_timeout_s,
         silent_timeout_s=settings.silent_timeout_s,
     )
-
-
-def _observer(settings: Settings, standing: Callable[[], Standing]) -> Observer:
-    """Who hears what happens: metrics where they have a port."""
-    if not settings.metrics_port:
-        return Observer()
-    from integrations.metrics import Metrics
-
-    return Metrics(standing, settings.metrics_host, settings.metrics_port)
 
 
 def serve(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from schemas.messages import text
 from schemas.observer import Observer
 from schemas.office import Office
 from schemas.tool import ToolResult, ToolSpec
+from schemas.tracing import Span
 from schemas.turn import Locale, Outcome, TextDelta, Usage
 from schemas.upload import Upload
 
@@ -94,6 +95,7 @@ class Turn:
     links: LinkFilter | None = None
     observer: Observer = field(default_factory=Observer)
     office: Office | None = None
+    span: Span = field(default_factory=Span)
     spoken_at: float | None = None
 
     @property

@@ -29,7 +29,10 @@ _SIGNS = "[\u3001-\u303f\u3400-\u9fff\uff01-\uff5e ]"
 _NUMBER = f"[0-9]++(?:[.,:-][0-9]++){{1,2}}+(?={_SIGNS})"
 _WORDS = f"(?:{_NUMBER}|(?!(?:h(?:t(?:t(?:ps?)?)?)?|w{{1,3}})(?![0-9a-z]))[0-9a-z]++)?+"
 _MORE = f"(?:{_SIGNS}++{_WORDS})*+"
-_PROSE = re.compile(_WORDS + _MORE, re.IGNORECASE | re.ASCII), re.compile("[0-9a-z]*+" + _MORE, re.IGNORECASE | re.ASCII)
+_PROSE = (
+    re.compile(_WORDS + _MORE, re.IGNORECASE | re.ASCII),
+    re.compile("[0-9a-z]*+" + _MORE, re.IGNORECASE | re.ASCII),
+)
 _BEGINNINGS = ("https://", "http://", "www.")
 # What stands before the end of a step and cannot be the beginning of an address: words, and numbers such as 356.20.
 _NOT_BEGUN = re.compile("(?!.*www)[0-9A-Za-z\u3400-\u4dbf\u4e00-\u9fff.,:，。：；！？、]*", re.IGNORECASE)

@@ -32,6 +32,7 @@ from schemas.messages import text
 from schemas.observer import Observer
 from schemas.office import Office
 from schemas.tool import Caller
+from schemas.tracing import Tracer
 from schemas.turn import Locale, TextDelta, TurnEnded, TurnFailed, Usage
 from schemas.upload import Upload
 
@@ -56,6 +57,7 @@ class Outside:
     observer: Observer = field(default_factory=Observer)
     office: Office | None = None
     log_queries: bool = False
+    tracer: Tracer = field(default_factory=Tracer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,7 @@ class RunningTurn:
             log.exception("turn_not_saved")
         finally:
             self._grammar.write(failed(turn, end))
+            turn.span.end(_outcome(end), turn.usage)
             first_text_s = None if turn.spoken_at is None else turn.spoken_at - started
             self._outside.observer.turn_ended(_outcome(end), time.monotonic() - started, first_text_s, turn.usage)
             log.info("turn_ended", outcome=_outcome(end), steps=turn.usage.steps, tool_calls=turn.usage.tool_calls)
@@ -199,6 +202,7 @@ class RunningTurn:
             quota_used=outside.quota.used_up(asked.conversation.owner),
             observer=outside.observer,
             office=outside.office,
+            span=outside.tracer.turn(asked.conversation.id),
         )
 
 

@@ -21,7 +21,7 @@ from schemas.errors import ModelUnavailable
 from schemas.messages import text
 from schemas.model import ModelEnd, ModelRequest
 from schemas.tool import ToolCall, ToolResult, ToolSpec
-from schemas.turn import TextDelta, TurnEnded, TurnEvent, WriteParked
+from schemas.turn import TextDelta, TurnEnded, TurnEvent, Usage, WriteParked
 
 log = structlog.get_logger(__name__)
 
@@ -127,7 +127,7 @@ async def model_step(
     room = max(1, turn.budgets.max_output_tokens - turn.usage.output_tokens)
     if turn.links is None or not step.text:  # an answer that goes on is judged together with what it goes on from
         turn.links = turn.new_links()
-    started = time.monotonic()
+    started, span, used = time.monotonic(), turn.span.step(), Usage()
     try:
         async for piece in turn.model.stream(ModelRequest(messages, tools, turn.deadline, room)):
             match piece:
@@ -140,11 +140,17 @@ async def model_step(
                     step.finish, step.reasoning = piece.finish_reason, piece.reasoning
                     turn.usage.input_tokens += piece.input_tokens
                     turn.usage.output_tokens += piece.output_tokens
+                    used = Usage(piece.input_tokens, piece.output_tokens)
     except ModelUnavailable:  # the half sentence stays
         turn.observer.step_ended(time.monotonic() - started, answered=False)
+        span.end("model_unavailable")
         for event in _spoken(turn, step, turn.links.flush()):
             yield event
         raise
+    except BaseException:
+        span.end("cancelled")
+        raise
+    span.end(usage=used)
     turn.observer.step_ended(time.monotonic() - started, answered=True)
     for event in _spoken(turn, step, turn.links.flush()):
         yield event

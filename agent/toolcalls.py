@@ -11,6 +11,7 @@ from agent.context import Turn
 from agent.conversation import add_result
 from agent.display import data_event
 from agent.offer import is_search, note_call, search
+from agent.sending import send
 from schemas.conversation import Approval
 from schemas.messages import text
 from schemas.tool import PreparedCall, ToolCall, ToolResult
@@ -63,7 +64,7 @@ async def _send(turn: Turn, reads: Sequence[PreparedCall], results: dict[str, To
     async def one(prepared: PreparedCall) -> tuple[ToolResult, int]:
         async with places:
             started = time.monotonic()
-            result = await turn.toolset.call(prepared, turn.locale, turn.deadline)
+            result = await send(turn, prepared)
             return result, round((time.monotonic() - started) * 1000)
 
     tasks: dict[asyncio.Task[tuple[ToolResult, int]], list[PreparedCall]] = {}

@@ -13,7 +13,7 @@ from agent.approval import decided, decision, named_cancel, waiting_write
 from agent.context import Answer, Turn
 from agent.conversation import add_assistant, add_result, add_user
 from agent.display import data_event
-from agent.sending import to_its_end
+from agent.sending import send, to_its_end
 from agent.steps import run_steps
 from schemas.conversation import Approval, WriteOutcome
 from schemas.errors import Code, ModelUnavailable, StoreUnavailable
@@ -158,8 +158,7 @@ async def _send(turn: Turn, approval: Approval, call: ToolCall, prepared: Prepar
     turn.unsettled = text("tool.unknown_outcome", turn.locale, upstream=prepared.upstream)
     result, stopped = ToolResult.failure("unknown_outcome", turn.unsettled), False
     try:
-        sending = turn.toolset.call(prepared, turn.locale, turn.deadline, idempotency_key=approval.id)
-        result, stopped = await to_its_end(sending)
+        result, stopped = await to_its_end(send(turn, prepared, approval.id))
     finally:
         add_result(turn.conversation, call.id, result)
         words = _words(turn, prepared, result)

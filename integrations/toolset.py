@@ -40,6 +40,7 @@ from schemas.errors import ArgumentsInvalid, RequestRefused, StoreUnavailable
 from schemas.messages import text
 from schemas.observer import Observer
 from schemas.tool import Caller, Identity, PreparedCall, ToolCall, ToolResult, ToolSpec
+from schemas.tracing import Tracer
 from schemas.turn import Locale
 
 MAX_ARGUMENT_BYTES = 64 * 1024
@@ -242,13 +243,14 @@ class CatalogueToolsets:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         observer: Observer | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         observer = observer or Observer()
         self._clients = {
             name: UpstreamClient(upstream.settings, name=name, uniform=uniform, sleep=sleep, clock=clock)
             for name, upstream in catalogue.upstreams.items()
         }
-        calls = Calls(self._clients, clock, observer)
+        calls = Calls(self._clients, clock, observer, tracer)
         key = process_key or secrets.token_bytes(32)
         identities = Identities(
             catalogue.identity_settings, catalogue.identity, calls, key, clock, catalogue.identity_keys

@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         default=0, ge=0, le=65535, description="port of /metrics for Prometheus, in a thread of its own; 0: none"
     )
     metrics_host: str = Field(default="127.0.0.1", description="address on which /metrics is")
+    otlp_endpoint: str = Field(
+        default="",
+        pattern="^(https?://.*)?$",
+        description="OpenTelemetry collector for traces (OTLP over HTTP), such as http://127.0.0.1:4318",
+    )
     log_queries: bool = Field(default=False, description="log what residents ask, with numbers and addresses masked")
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="from which level on events are logged"

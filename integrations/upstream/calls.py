@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from schemas.deadline import Deadline
 from schemas.errors import RequestRefused
 from schemas.observer import Observer
 from schemas.tool import ToolResult
+from schemas.tracing import Tracer
 from schemas.turn import Locale
 
 _log = structlog.get_logger()
@@ -48,9 +49,10 @@ class Calls:
         clients: Mapping[str, UpstreamClient],
         clock: Callable[[], float] = time.monotonic,
         observer: Observer | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._clients, self._clock = clients, clock
-        self._observer = observer or Observer()
+        self._observer, self._tracer = observer or Observer(), tracer or Tracer()
 
     async def result(
         self, order: Order, credential: Credential | None, locale: Locale, deadline: Deadline
@@ -89,6 +91,9 @@ class Calls:
             return Failure("login_required"), 0
         except RequestRefused:
             return Failure("business"), 0
+        traced = tuple(self._tracer.headers().items())
+        if traced:
+            outgoing = replace(outgoing, headers=(*outgoing.headers, *traced))
         repeat = Repeatability(
             effect=target.tool.effect,
             method=order.built.method.upper(),
