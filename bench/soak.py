@@ -1,14 +1,15 @@
 """Residents who ask now and then, beside hostile clients that come in waves: memory must stay flat, nobody be lost.
 
-`python -m bench.soak [--residents 1800] [--hostile 200] [--turns 20000]`. All residents connect at once, as after a
+`python -m bench.soak [--residents 1800] [--hostile 200] [--turns 26000]`. All residents connect at once, as after a
 restart; then each asks now and then, at most `ASKING` at a time, so that the rate is what the machine can do. Every
 hostile client does one of `ATTACKS` and is gone; then the next wave comes.
 
 What Steward keeps in memory is bounded, so it grows until it is full. The settings make the bounds small (8 MB of logs,
-4,000 characters of a history, which two questions fill), and the warm-up is what fills them: `WARM_TURNS` turns, which
-is how many turns of residents without a login are remembered, and three for each resident. From then on memory is
-sampled every second. It is flat where the line through the samples of the last half rises by at most `ALLOWED_KIB` in
-1,000 turns: a turn that left 200 bytes behind, less than one frame or one message of a history, would be found.
+a minute for clients that come back, 2,000 tokens of a history), and the warm-up is what fills them: `WARM_TURNS` turns,
+which is how many turns of residents without a login are remembered, and `WARM_EACH` for each resident. From then on
+memory is sampled every second. It is flat where the line through the samples of the last half rises by at most
+`ALLOWED_KIB` in 1,000 turns: a turn that left 200 bytes behind, less than one frame or one message of a history, would
+be found.
 
 Exit code 0 where it is flat, no resident has lost his connection or an answer, and the log has no traceback; 1 where
 not; 2 where there was too little to judge by.
@@ -34,7 +35,7 @@ from bench.idle_connections import resident_kib
 from tests.support.rawsocket import CONT, PING, PONG, TEXT, RawSocket, frame, header, raw_socket, raw_tcp
 from tests.support.steward import start_steward
 
-WARM_TURNS = 10_000
+WARM_TURNS, WARM_EACH = 10_000, 8
 ASKING, LONGEST_PAUSE_S = 100, 20
 LEAST_TURNS, LEAST_SAMPLES = 3000, 30
 ALLOWED_KIB = 200
@@ -192,7 +193,8 @@ async def soak(residents: int, hostile: int, turns: int) -> int:
     unlimited = ("MAX_CONNECTIONS_PER_ADDRESS", "MAX_CONNECTIONS", "MAX_SILENT_CONNECTIONS")
     environment = {f"STEWARD_{name}": "1000000" for name in unlimited}  # they all come from one address
     environment |= {"STEWARD_RATE_ADDRESS": "1000000/minute", "STEWARD_MESSAGE_TIMEOUT_S": "3"}
-    environment |= {"STEWARD_LOG_MEGABYTES": "8", "STEWARD_MAX_HISTORY_CHARS": "2000", "STEWARD_LOG_LEVEL": "ERROR"}
+    environment |= {"STEWARD_RESUME_WINDOW_S": "60", "STEWARD_LOG_MEGABYTES": "8", "STEWARD_LOG_LEVEL": "ERROR"}
+    environment |= {"STEWARD_MAX_HISTORY_TOKENS": "1000"}
     with tempfile.TemporaryDirectory() as folder, start_steward(Path(folder), **environment) as steward:
         state = Soak(steward.port, turns)
         crowd = [asyncio.create_task(state.resident(number, residents)) for number in range(residents)]
@@ -213,7 +215,7 @@ async def soak(residents: int, hostile: int, turns: int) -> int:
     for end, count in sorted(state.ends.items()):
         print(f"{count:6}  {end}")
     print(f"{residents} residents, {state.lost} lost; {state.answered} answers; tracebacks in the log: {defects}")
-    slope_kib = growth(state.samples, max(WARM_TURNS, 3 * residents))
+    slope_kib = growth(state.samples, max(WARM_TURNS, WARM_EACH * residents))
     return 2 if slope_kib is None else int(slope_kib > ALLOWED_KIB or state.lost > 0 or defects > 0)
 
 
@@ -237,7 +239,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Residents beside hostile clients: flat memory, nobody lost.")
     parser.add_argument("--residents", type=int, default=1800)
     parser.add_argument("--hostile", type=int, default=200)
-    parser.add_argument("--turns", type=int, default=20_000)
+    parser.add_argument("--turns", type=int, default=26_000)
     given = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -52,7 +52,7 @@ class SocketProtocol(WebSocketProtocol):
     """Sanic's protocol of one TCP connection, with `Socket` for its WebSocket, one deadline for each request's head and
     one for its body.
 
-    Connections whose request is not complete yet are counted by peer; `socket_protocol` sets the bounds.
+    Connections whose request's head is not complete yet are counted by peer; `socket_protocol` sets the bounds.
     """
 
     bounds = SocketBounds()
@@ -92,7 +92,8 @@ class SocketProtocol(WebSocketProtocol):
 
     def _begin(self, *, in_body: bool = False) -> None:
         self._in_body = in_body
-        self.unfinished[self._peer] += 1
+        if not in_body:
+            self.unfinished[self._peer] += 1
         patience_s = max(0, self.bounds.handshake_timeout_s - _LAST_CHANCE_S)
         if in_body and self.http is not None:
             patience_s += min(self.http.request_bytes, _LARGEST_BODY_BYTES) / _SLOWEST_BYTES_PER_S
@@ -118,9 +119,10 @@ class SocketProtocol(WebSocketProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-            self.unfinished[self._peer] -= 1
-            if not self.unfinished[self._peer]:
-                del self.unfinished[self._peer]
+            if not self._in_body:
+                self.unfinished[self._peer] -= 1
+                if not self.unfinished[self._peer]:
+                    del self.unfinished[self._peer]
 
     def _handle(self, request: Request) -> Any:
         """The head is complete. No coroutine of its own for a WebSocket: it would stay as long as that does."""

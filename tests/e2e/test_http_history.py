@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.estate_data import rows
-from tests.support.http import JPEG, read_events, refused, resident
+from tests.support.http_resident import JPEG, read_events, refused, resident
 from tests.support.steward import Steward
 from tests.support.talk import talk
 

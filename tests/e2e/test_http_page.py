@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from blueprints.http_errors import STATUSES
-from tests.support.http import JPEG
+from tests.support.http_resident import JPEG
 from tests.support.steward import ROOT
 
 PAGE = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")

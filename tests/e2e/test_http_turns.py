@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.test_approve import filed, house
 from tests.support.estate_data import amounts_in, rows, yuan
-from tests.support.http import read_events, refused, resident
+from tests.support.http_resident import read_events, refused, resident
 from tests.support.steward import Steward
 from tests.support.talk import talk
 

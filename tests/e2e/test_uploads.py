@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.estate_data import rows
-from tests.support.http import JPEG, PNG, refused, resident
+from tests.support.http_resident import JPEG, PNG, refused, resident
 from tests.support.steward import Steward
 from tests.support.talk import talk
 
