@@ -36,7 +36,7 @@ def size(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steward]:
     """A Steward whose answers take their time, and whose approvals do not wait for long."""
-    pace = {"STEWARD_TYPING_PAUSE_S": "0.05", "STEWARD_APPROVAL_TTL_S": "5"}
+    pace = {"STEWARD_TYPING_PAUSE_S": "0.03", "STEWARD_APPROVAL_TTL_S": "5"}
     with start_steward(tmp_path_factory.mktemp("slow"), **pace) as running:
         yield running
 
@@ -143,34 +143,37 @@ async def test_the_three_dialogues_from_the_first_visit_to_a_repair(
     assert tab.errors == []
 
 
-async def test_an_answer_is_typed_stopped_repeated_cancelled_and_late(slow: Steward, open_tab: OpenTab) -> None:
-    """At a slow pace: text grows while it comes, stop ends it, 重试 asks the same again; a card answered with 取消
-    writes nothing, one that was left too long cannot be answered."""
+async def test_an_answer_is_stopped_repeated_typed_cancelled_and_late(slow: Steward, open_tab: OpenTab) -> None:
+    """Stop ends an answer that a slow system keeps waiting, 重试 asks the same again, and its text grows;
+    a card answered with 取消 writes nothing, one that was left too long cannot be answered."""
     tab = await opened(open_tab, slow.http)
     page, chat = tab.page, Chat(tab.page)
     await chat.connected()
     await chat.field.fill("你好")
     await page.keyboard.press("Shift+Enter")
     assert await chat.field.input_value() == "你好\n"
+    slow.fault("bill", "slow:60", operation="listBills")
     await chat.field.fill(BILLS)
     await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="停止回答").click()
+    answer = await chat.settled(1)
+    await expect(answer.locator(".note")).to_have_text("已停止")
+    assert tab.frames()[-1]["data"]["outcome"] == "cancelled"
+
+    slow.control("/demo/faults", method="DELETE")
+    await page.get_by_role("button", name="重试").click()
     await page.locator(".bubble.writing").wait_for()
     lengths = await page.evaluate(
         """() => new Promise(done => {
             const seen = new Set()
             const look = () => {
-                seen.add(document.querySelector('.assistant .bubble').textContent.length)
+                seen.add([...document.querySelectorAll('.assistant .bubble')].at(-1).textContent.length)
                 seen.size < 3 ? requestAnimationFrame(look) : done([...seen])
             }
             look()
         })"""
     )
     assert lengths == sorted(lengths)
-    await page.get_by_role("button", name="停止回答").click()
-    answer = await chat.settled(1)
-    await expect(answer.locator(".note")).to_have_text("已停止")
-    assert tab.frames()[-1]["data"]["outcome"] == "cancelled"
-    await page.get_by_role("button", name="重试").click()
     await chat.settled(2)
     assert await page.locator(".message.user").all_text_contents() == [BILLS, BILLS]
 
