@@ -44,6 +44,7 @@ class Example:
     right: Sequence[int]
     text: str
     weight: float
+    names: Sequence[str] = ()
 
 
 def examples() -> Iterator[Example]:
@@ -78,7 +79,7 @@ def _example(
                 if tool.name in own and asked <= {slot.name for slot in tool.slots if slot.required}:
                     right.add(i)
     if right and "multi" not in turn:
-        yield Example(group, [*(evidence for _, evidence in found), none], sorted(right), text, weight)
+        yield Example(group, [*(evidence for _, evidence in found), none], sorted(right), text, weight, [t.name for t in catalogue.tools] + ['none'])
 
 
 class Table:

@@ -80,8 +80,7 @@ def _affirmed(text: str, slot: Slot, words: meaning.Words) -> bool | None:
 
 
 def _nearest(word: str, said: list[str], words: meaning.Words) -> str | None:
-    vector = words.vector(words.ids[word])
-    scored = [(1.0 if w == word else meaning.nearness(vector, words.vector(words.ids[w])), w) for w in said]
+    scored = [(meaning.alike(words, word, w), w) for w in said]
     best = max(scored, default=(0.0, ""))
     return best[1] if best[0] >= _SAME else None
 

