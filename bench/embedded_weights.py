@@ -32,7 +32,9 @@ from tests.support.eval import spec_of
 NOW = datetime.fromisoformat(TODAY).replace(tzinfo=UTC)
 GROUPS = ((*FIRST, "oos"), *PAIRS)
 STEPS, RATE = 400, 0.05
-PULL = 0.004
+PULL = 0.01
+# What a near miss that was made counts.
+NEAR_MISS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,15 @@ class Example:
     right: Sequence[int]
     text: str
     weight: float
+    made: bool = False
     names: Sequence[str] = ()
 
 
 def examples() -> Iterator[Example]:
-    """The first turns of all items; English-only documents for Chinese sentences count half."""
+    """The first turns of all items; English-only documents for Chinese sentences count half.
+
+    Each call is there a second time without the tools that serve it: what nearly fits then is a near miss.
+    """
     for language, weight in (("both", 1.0), ("en", 0.5)):
         have = documents(language)
         catalogues: dict[tuple[str, ...], Catalogue] = {}
@@ -62,6 +68,19 @@ def examples() -> Iterator[Example]:
                     turn = item.turns[0]
                     if language == "both" or language_of(turn["t"]) == "zh":
                         yield from _example(group, catalogues[names], own, turn, weight)
+                        if serving := frozenset(named(turn) & own):
+                            key = (*names, *sorted(serving))
+                            if key not in catalogues:
+                                tools = [t for t in catalogues[names].tools if t.name not in serving]
+                                catalogues[key] = Catalogue([t.spec for t in tools])
+                            yield _missing(group, catalogues[key], turn, weight * NEAR_MISS)
+
+
+def _missing(group: int, catalogue: Catalogue, turn: Mapping[str, Any], weight: float) -> Example:
+    text = spoken(normalise(turn["t"])).strip()
+    found, none = evidence_of(catalogue, text, Scene(spans_of(text, NOW), NOW, {}))
+    choices = [*(evidence for _, evidence in found), none]
+    return Example(group, choices, [len(choices) - 1], text, weight, made=True)
 
 
 def _example(
@@ -79,7 +98,7 @@ def _example(
                 if tool.name in own and asked <= {slot.name for slot in tool.slots if slot.required}:
                     right.add(i)
     if right and "multi" not in turn:
-        yield Example(group, [*(evidence for _, evidence in found), none], sorted(right), text, weight, [t.name for t in catalogue.tools] + ['none'])
+        yield Example(group, [*(evidence for _, evidence in found), none], sorted(right), text, weight, names=[t.name for t in catalogue.tools] + ['none'])
 
 
 class Table:

@@ -24,9 +24,10 @@ HEAD = (
 )
 DEFINITIONS, LONGEST, RARE = 8, 9, 3
 _ENTRY = re.compile(r"\S+ (\S+) \[([^\]]*)\] /(.*)/$")
-_ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]|[\u3400-\u9fff|·]+")
+_ASIDE = re.compile(r"\[[^\]]*\]|[\u3400-\u9fff|·]+")
+_BRACKETS = re.compile(r"\(([^)]*)\)")
 _NO_SENSE = re.compile(r"(old )?variant of|see |also |used in|CL:|surname|abbr|Japanese|Taiwan|erhua|radical|\(?(bound|idiom)")
-_DROPPED = STOP_EN | frozenset("sth sb etc be to become used esp such".split())
+_DROPPED = STOP_EN | frozenset("sth sb etc be to become used esp such something someone abbr".split())
 
 
 def entries() -> Iterator[tuple[str, list[str]]]:
@@ -43,25 +44,26 @@ def entries() -> Iterator[tuple[str, list[str]]]:
                 yield entry[1], entry[3].split("/")
 
 
-def senses(definitions: list[str]) -> Iterator[list[str]]:
-    """The content words, as stems, of every sense of some definitions."""
+def senses(definitions: list[str]) -> Iterator[str]:
+    """The content words, as stems, of every sense of some definitions; `~` before those in brackets behind it."""
     for definition in definitions:
-        for sense in re.split(r";", definition):
+        for sense in re.split(r"(?:[;,]| or )(?![^(]*\))", _ASIDE.sub(" ", definition)):
             if _NO_SENSE.match(sense.strip()):
                 continue
-            said = [stem(w) for w in re.findall(r"[a-z]+", _ASIDE.sub(" ", sense).lower()) if w not in _DROPPED]
-            said = list(dict.fromkeys(w for w in said if len(w) > 1))
-            if 0 < len(said) <= LONGEST:
-                yield said
+            for sign, text in (("", _BRACKETS.sub(" ", sense)), ("~", " ".join(_BRACKETS.findall(sense)))):
+                said = [stem(w) for w in re.findall(r"[a-z]+", text.lower()) if w not in _DROPPED]
+                said = list(dict.fromkeys(w for w in said if len(w) > 1))
+                if 0 < len(said) <= LONGEST:
+                    yield sign + " ".join(said)
 
 
 def main() -> None:
-    found: dict[str, list[list[str]]] = {}
+    found: dict[str, list[str]] = {}
     for word, definitions in entries():
         found.setdefault(word, []).extend(senses(definitions))
     lines = []
     for word, listed in sorted(found.items()):
-        kept = list(dict.fromkeys(" ".join(sense) for sense in listed))[:DEFINITIONS]
+        kept = list(dict.fromkeys(listed))[:DEFINITIONS]
         if kept:
             lines.append(f"{word}\t{','.join(kept)}")
     data = (HEAD + "\n".join(lines) + "\n").encode()

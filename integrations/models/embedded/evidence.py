@@ -47,9 +47,10 @@ class Tone:
     fault: bool
     past: bool
     own: bool
+    foreign: bool
 
 
-def tone(text: str, verbs: frozenset[str]) -> Tone:
+def tone(text: str, verbs: frozenset[str], foreign: bool) -> Tone:
     return Tone(
         verbs,
         bool(QUESTION.search(text)),
@@ -58,6 +59,7 @@ def tone(text: str, verbs: frozenset[str]) -> Tone:
         bool(FAULT.search(text)),
         bool(_PAST.search(text)),
         bool(_OWN.search(text)),
+        foreign,
     )
 
 
@@ -75,8 +77,8 @@ class Said:
     meant: Meant
 
 
-def for_tool(said: Said, how: Tone, scene: Scene, ids: frozenset[str], own_verb: bool) -> dict[str, float]:
-    """What speaks for (or, by its weight, against) one tool."""
+def for_tool(said: Said, how: Tone, scene: Scene, ids: Mapping[str, int], own_verb: bool) -> dict[str, float]:
+    """What speaks for (or, by its weight, against) one tool. `ids` are those said, each with how many tools take it."""
     tool = said.tool
     kind = "write" if tool.write else "read"
     evidence = {
@@ -89,6 +91,8 @@ def for_tool(said: Said, how: Tone, scene: Scene, ids: frozenset[str], own_verb:
         "write": float(tool.write),
         f"left_{kind}": float(min(len(said.left), 4)),
     }
+    if how.foreign:
+        evidence |= {f"foreign_{name}": evidence[name] for name in ("words", "words_share", "words_title")}
     evidence |= _of_values(said, ids, scene)
     evidence |= dict.fromkeys(_of_verbs(tool, how, own_verb), 1.0)
     return evidence
@@ -121,7 +125,7 @@ def _of_verbs(tool: Tool, how: Tone, own_verb: bool) -> list[str]:
     return [name for name, holds in names.items() if holds] + unsaid
 
 
-def _of_values(said: Said, ids: frozenset[str], scene: Scene) -> dict[str, float]:
+def _of_values(said: Said, ids: Mapping[str, int], scene: Scene) -> dict[str, float]:
     slots = {slot.path: slot for slot in said.tool.slots}
     evidence: dict[str, float] = {}
     values = {str(f.value).upper() for f in said.found.values()}
@@ -133,6 +137,8 @@ def _of_values(said: Said, ids: frozenset[str], scene: Scene) -> dict[str, float
         kind = "loose" if loose else slot.kind
         name = f"has_{kind}" + ("" if slot.required or kind == "enum" else "_spare")
         evidence[name] = min(evidence.get(name, 0.0) + 1.0, 2.0)
+    takes = [ids[code] for code in ids if code in values]
+    evidence["id_of_few"] = 1 / min(takes) if takes else 0.0
     evidence["id_unused"] = float(sum(1 for code in ids if code not in values))
     for name, spans in (("plate", scene.spans.plates), ("email", scene.spans.emails), ("phone", scene.spans.phones)):
         evidence[f"{name}_unused"] = float(bool(spans) and not any(s.value.upper() in values for s in spans))
@@ -149,14 +155,19 @@ def _of_values(said: Said, ids: frozenset[str], scene: Scene) -> dict[str, float
     return evidence
 
 
-def for_none(text: str, said: Sequence[Said], scene: Scene, ids: frozenset[str], elsewhere: bool) -> dict[str, float]:
+def for_none(
+    text: str, said: Sequence[Said], scene: Scene, ids: Mapping[str, int], elsewhere: bool, foreign: bool
+) -> dict[str, float]:
     """What speaks for no tool at all."""
     best = max((s.covered for s in said), default=0.0)
     near = max((s.meant.share for s in said), default=0.0)
     return {
         "none": 1.0,
+        "foreign": float(foreign),
+        "foreign_none_words": (1.0 - near) * foreign,
         "none_terms": 1.0 - best,
         "none_words": 1.0 - near,
+        "none_untold": min((s.meant.untold for s in said), default=0.0) / 4,
         "none_titles": 1.0 - max((max(s.title, s.meant.title) for s in said), default=0.0),
         "elsewhere": float(elsewhere),
         "told": float(bool(ELSEWHERE_TOLD.search(text))),

@@ -23,11 +23,12 @@ _KEPT = 4096
 @dataclass(frozen=True, slots=True)
 class Meant:
     """What a sentence has of one tool. `sum` and `share` weigh its words by rarity; `title` is the share of the tool's
-    title that the sentence has."""
+    title that the sentence has, `untold` what the sum lacks of the whole sentence."""
 
     sum: float = 0.0
     share: float = 0.0
     title: float = 0.0
+    untold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Lexicon:
         for one in near:
             for word, nearest in one.titles.items():
                 said[word] = max(said.get(word, 0.0), nearest)
-        return [Meant(s, s / total, self._title(i, said)) for i, s in enumerate(sums)]
+        return [Meant(s, s / total, self._title(i, said), total - s) for i, s in enumerate(sums)]
 
     def _title(self, index: int, said: Mapping[str, float]) -> float:
         best = 0.0

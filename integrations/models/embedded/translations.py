@@ -12,8 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 
 FILE = Path(__file__).with_name("translations.txt.gz")
-# What a word of a sense is worth, by how many words the sense has.
-_WORTH = (0.0, 1.0, 0.6, 0.4)
+# What a sense of one word is worth; the last word of a longer one, which it is a kind of, the others; those of a long
+# sense; what stands in brackets; each character of a word that has no sense of its own.
+_ONE, _HEAD, _BESIDE, _LONG, _BRACKETS, _CHARACTER = 1.0, 0.8, 0.5, 0.3, 0.3, 0.5
+_MANY = 4
 
 
 @lru_cache(maxsize=1)
@@ -27,11 +29,17 @@ def translations() -> Mapping[str, str]:
 
 @lru_cache(maxsize=1 << 12)
 def senses(word: str) -> Mapping[str, float]:
-    """English stems for a Chinese word, each with its worth from 0 to 1; none for a word that is not there."""
+    """English stems for a Chinese word, each with its worth from 0 to 1; those of its characters where it has none."""
+    listed = translations().get(word)
     found: dict[str, float] = {}
-    for sense in translations().get(word, "").split(","):
-        stems = sense.split()
-        worth = _WORTH[len(stems)] if len(stems) < len(_WORTH) else 0.25
-        for stem in stems:
+    if listed is None and len(word) > 1:
+        for character in word:
+            for stem, worth in senses(character).items():
+                found[stem] = max(found.get(stem, 0.0), worth * _CHARACTER)
+    for sense in listed.split(",") if listed else ():
+        stems = sense.removeprefix("~").split()
+        for i, stem in enumerate(stems):
+            worth = _ONE if len(stems) == 1 else _HEAD if i == len(stems) - 1 else _BESIDE
+            worth = _BRACKETS if sense.startswith("~") else _LONG if len(stems) >= _MANY else worth
             found[stem] = max(found.get(stem, 0.0), worth)
     return found
