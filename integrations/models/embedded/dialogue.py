@@ -48,6 +48,8 @@ _MOST_CHARACTERS = 600
 _MOST_INTERRUPTIONS = 3
 # A follow-up that is no longer than this names no other tool.
 _SHORT = 10
+# The score from which what a sentence says by its meaning alone may fill what a write needs.
+GUESSED = 1.0
 # The score from which a tool is worth naming where none is meant for sure.
 _NEAR = -1.5
 
@@ -193,7 +195,7 @@ class Dialogue:
     def _switch(self, form: Form, top: Ranked, text: str) -> Reply:
         form.interruptions += 1
         self.state.form = None
-        reply = self._begin(top, text)
+        reply = self._begin(top, text, form)
         if self._kept(form) and isinstance(reply, Ask):
             self.state.stack.append(form)
         elif self._kept(form):
@@ -308,14 +310,19 @@ class Dialogue:
             return None
         return self._go_on(Form(last.tool, {**last.values, **found}))
 
-    def _begin(self, top: Ranked, text: str) -> Reply:
+    def _begin(self, top: Ranked, text: str, left: Form | None = None) -> Reply:
+        """A tool's form with what the sentence says; `left` is the one that it turns away from."""
         form = Form(top.tool, {})
         for path, value in top.found.items():
             form.fill(path, value.value)
         if PRONOUN.search(text) or FOLLOW.search(text):
+            inherit(form, left, None)
             inherit(form, self.state.last, self.state.called)
-        for path, value in deepened(form.tool, self._scene(text), form.values).items():
-            form.fill(path, value)
+        guessed = deepened(form.tool, self._scene(text), form.values)
+        needed = {slot.path for slot in missing(form.tool, form.values)}
+        for path, value in guessed.items():
+            if path not in needed or not form.tool.write or top.score >= GUESSED:  # else it is asked for
+                form.fill(path, value)
         corrections.keep_place(form, spans_of(text, self.now))
         several = None if self._amended else each_id(form.tool, form.values, self._scene(text))
         reply = Call(several) if several is not None else self._go_on(form)

@@ -54,6 +54,7 @@ class Words:
     def __contains__(self, word: object) -> bool:
         return word in self.ids or word in self._translated
 
+    @lru_cache(maxsize=1 << 13)  # noqa: B019 - there is one object, for as long as the process
     def vector(self, word: str) -> Vector | None:
         """The vector of a word; None where the file has none."""
         index = self.ids.get(word)

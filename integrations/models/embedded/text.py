@@ -127,7 +127,7 @@ def stem(word: str) -> str:
 
 
 def _root(word: str) -> str:
-    return word.removesuffix("e") if len(word) > 4 else word
+    return word.removesuffix("e") if len(word) > 3 else word
 
 
 def words_of_name(name: str) -> str:

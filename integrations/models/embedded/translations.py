@@ -14,7 +14,7 @@ from pathlib import Path
 FILE = Path(__file__).with_name("translations.txt.gz")
 # What a sense of one word is worth; the last word of a longer one, which it is a kind of, the others; those of a long
 # sense; what stands in brackets; each character of a word that has no sense of its own.
-_ONE, _HEAD, _BESIDE, _LONG, _BRACKETS, _CHARACTER = 1.0, 0.8, 0.5, 0.3, 0.3, 0.5
+_ONE, _HEAD, _BESIDE, _LONG, _BRACKETS, _CHARACTER = 1.0, 0.8, 0.7, 0.3, 0.3, 0.5
 _MANY = 4
 
 

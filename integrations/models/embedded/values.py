@@ -151,7 +151,7 @@ def _number(slot: Slot, asking: Asking) -> Found | None:
     if not chosen and (one := amounts.alone(slot, text)) is not None:
         chosen = [one]
     if not chosen and asking.rivals == 1 and slot.required:  # the one number for the one number that is needed
-        plain = [n for n in free if not n.unit and n.value < _NO_ID]
+        plain = [n for n in free if not n.unit and n.value < _NO_ID and text[n.start : n.end] != "一"]  # 一甩
         chosen = plain if len(plain) == 1 else []
     for number in chosen:
         value = number.value
