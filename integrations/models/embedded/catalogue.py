@@ -6,7 +6,7 @@ Next: `rank.py` and `extract.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -152,3 +152,10 @@ def _own_verb(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:
 
 def compile_tools(specs: Sequence[ToolSpec]) -> tuple[Tool, ...]:
     return tuple(compile_tool(spec) for spec in specs)
+
+
+def texts_of(spec: ToolSpec) -> Iterator[str]:
+    """Everything that a tool says of itself in words: its description and those of its values."""
+    yield spec.description
+    for slot in slots_of(spec.parameters):
+        yield slot.about

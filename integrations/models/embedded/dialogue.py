@@ -23,7 +23,6 @@ from integrations.models.embedded.schema import Path
 from integrations.models.embedded.several import each_id, requests
 from integrations.models.embedded.spans import spans_of
 from integrations.models.embedded.state import Ask, Call, Form, Reply, Say, State
-from integrations.models.embedded.text import normalise, spoken
 from integrations.models.embedded.words import (
     AMENDS,
     CANCEL,
@@ -75,7 +74,7 @@ class Dialogue:
             if turn.calls and i + 1 < len(self._turns):
                 self._left(turn)
             else:
-                reply = self._step(spoken(normalise(turn.text)).strip()[:_MOST_CHARACTERS])
+                reply = self._step(self.catalogue.heard(turn.text[: 2 * _MOST_CHARACTERS])[:_MOST_CHARACTERS])
             self._happened(turn)
         return reply
 

@@ -73,10 +73,11 @@ class Words:
                 known = run if run in self.ids else run.removesuffix("s") if run.removesuffix("s") in self.ids else ""
                 found += [known] if known else [run] if unknown else []
             else:
-                found += [word for word in self._divide(run) if word in self]
+                found += [word for word in self.divided(run) if word in self]
         return found
 
-    def _divide(self, run: str) -> list[str]:
+    def divided(self, run: str) -> list[str]:
+        """The likeliest division of a run of Chinese characters into words."""
         best, back = [0.0] + [-math.inf] * len(run), [0] * (len(run) + 1)
         for start in range(len(run)):
             for end in range(start + 1, min(start + _LONGEST, len(run)) + 1):

@@ -15,12 +15,13 @@ from pathlib import Path as File
 
 from integrations.models.embedded import meaning
 from integrations.models.embedded.asking import Found
-from integrations.models.embedded.catalogue import Tool, compile_tools
+from integrations.models.embedded.catalogue import Tool, compile_tools, texts_of
 from integrations.models.embedded.evidence import Said, for_none, for_tool, tone
 from integrations.models.embedded.extract import Scene, extract, missing
 from integrations.models.embedded.lexicon import Lexicon, Meant
 from integrations.models.embedded.schema import Path
-from integrations.models.embedded.text import canonical, is_chinese, terms
+from integrations.models.embedded.slips import Slips
+from integrations.models.embedded.text import canonical, is_chinese, normalise, spoken, terms
 from integrations.models.embedded.verbs import verbs_of
 from integrations.models.embedded.words import ELSEWHERE
 from schemas.tool import SEARCH_TOOLS, ToolSpec
@@ -90,6 +91,7 @@ class Catalogue:
         self._chinese = is_chinese(self._all_text)
         words = meaning.words()
         self.lexicon = Lexicon(words, self.tools) if words is not None else None
+        self._slips = Slips(words, (text for spec in specs for text in texts_of(spec))) if words is not None else None
         self.weights = weights()["words" if words is not None else "terms"]
         self._titles = [
             [{t: w for t, w in terms(half, query=True).items() if len(t) > 1} for half in dict.fromkeys((t.zh, t.en))]
@@ -118,6 +120,11 @@ class Catalogue:
             if whole:
                 best = max(best, sum(self.rarity(term) for term in title if term in query) / whole)
         return best
+
+    def heard(self, text: str) -> str:
+        """A sentence as it is read: one spelling for digits and signs, slips that hide a word of the tools put right."""
+        plain = spoken(normalise(text)).strip()
+        return self._slips.mend(plain) if self._slips is not None else plain
 
     def foreign(self, text: str) -> bool:
         """Whether the sentence is Chinese and no tool's text is: only what words mean speaks for a tool then."""

@@ -24,7 +24,12 @@ def translations() -> Mapping[str, str]:
     if not FILE.exists():
         return {}
     lines = gzip.decompress(FILE.read_bytes()).decode().split("\n")
-    return dict(line.split("\t") for line in lines if "\t" in line)
+    return dict(line.split("\t", 1) for line in lines if "\t" in line)
+
+
+def sounds(character: str) -> list[str]:
+    """How a Chinese character may be said, without tones; empty where that is not known."""
+    return translations().get(character, "").partition("\t")[2].split()
 
 
 @lru_cache(maxsize=1 << 12)
@@ -36,7 +41,7 @@ def senses(word: str) -> Mapping[str, float]:
         for character in word:
             for stem, worth in senses(character).items():
                 found[stem] = max(found.get(stem, 0.0), worth * _CHARACTER)
-    for sense in listed.split(",") if listed else ():
+    for sense in listed.partition("\t")[0].split(",") if listed else ():
         stems = sense.removeprefix("~").split()
         for i, stem in enumerate(stems):
             worth = _ONE if len(stems) == 1 else _HEAD if i == len(stems) - 1 else _BESIDE
