@@ -38,7 +38,8 @@ _OWN = re.compile(r"我的|我家|我们家|我车|\bmy\b|\bmine\b|我.{0,6}(哪
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """How a sentence is said, found once for all tools."""
+    """How a sentence is said, found once for all tools. `foreign`: in a language that no tool's text is in; `typed`: with
+    an id, a day, a time or a number."""
 
     verbs: frozenset[str]
     question: bool
@@ -48,9 +49,10 @@ class Tone:
     past: bool
     own: bool
     foreign: bool
+    typed: bool
 
 
-def tone(text: str, verbs: frozenset[str], foreign: bool) -> Tone:
+def tone(text: str, verbs: frozenset[str], foreign: bool, typed: bool) -> Tone:
     return Tone(
         verbs,
         bool(QUESTION.search(text)),
@@ -60,6 +62,7 @@ def tone(text: str, verbs: frozenset[str], foreign: bool) -> Tone:
         bool(_PAST.search(text)),
         bool(_OWN.search(text)),
         foreign,
+        typed,
     )
 
 
@@ -89,7 +92,8 @@ def for_tool(said: Said, how: Tone, scene: Scene, ids: Mapping[str, int], own_ve
         "words_share": said.meant.share,
         "words_title": said.meant.title,
         "write": float(tool.write),
-        f"left_{kind}": float(min(len(said.left), 4)),
+        f"left_{'typed' if how.typed else 'bare'}_{kind}": float(min(len(said.left), 4)),
+        f"whole_{'typed' if how.typed else 'bare'}_{kind}": float(not said.left),
     }
     if how.foreign:
         evidence |= {f"foreign_{name}": evidence[name] for name in ("words", "words_share", "words_title")}
@@ -177,13 +181,18 @@ def for_none(
         "how_to": float(bool(HOW_TO.search(text)) and not ids),
         "small_talk": float(bool(THANKS.match(text) or YES.match(text))),
         "no_id": float(not ids),
-        "nothing_typed": float(not (ids or scene.spans.days or scene.spans.numbers or scene.spans.clocks)),
+        "nothing_typed": float(not typed(scene, ids)),
         "asked": float(bool(QUESTION.search(text))),
         "request": float(bool(REQUEST.search(text))),
         "want": float(bool(WANT.search(text))),
         "fault": float(bool(FAULT.search(text))),
         "short": float(len(text) <= 4),
     }
+
+
+def typed(scene: Scene, ids: Mapping[str, int]) -> bool:
+    """Whether the sentence has anything that only an argument has."""
+    return bool(ids or scene.spans.days or scene.spans.numbers or scene.spans.clocks)
 
 
 def bare(found: Found) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path as File
 from integrations.models.embedded import meaning
 from integrations.models.embedded.asking import Found
 from integrations.models.embedded.catalogue import Tool, compile_tools, texts_of
-from integrations.models.embedded.evidence import Said, for_none, for_tool, tone
+from integrations.models.embedded.evidence import Said, for_none, for_tool, tone, typed
 from integrations.models.embedded.extract import Scene, extract, missing
 from integrations.models.embedded.lexicon import Lexicon, Meant
 from integrations.models.embedded.schema import Path
@@ -147,7 +147,7 @@ def evidence_of(
     takers = {c.value.upper(): sum(_takes(t, c.value) for t in catalogue.tools) for c in scene.spans.codes}
     ids = {code: count for code, count in takers.items() if count}
     foreign = catalogue.foreign(text)
-    how = tone(text, verbs, foreign)
+    how = tone(text, verbs, foreign, typed(scene, ids))
     meant = catalogue.lexicon.meant(unread) if catalogue.lexicon else [Meant()] * len(catalogue.tools)
     found: list[tuple[Said, dict[str, float]]] = []
     for i, tool in enumerate(catalogue.tools):
@@ -258,4 +258,4 @@ def clear(ranked: Sequence[Ranked]) -> Ranked | None:
     bar = _READ if not top.tool.write else _STRICT if top.tool.verbs & _STRICTLY else _WRITE
     if top.likeness >= ALIKE:
         return top
-    return None if top.score < bar or (top.whole and (ahead < _AHEAD or top.asked)) else top
+    return None if top.score < bar or (top.whole and ahead < (_SURE_WHOLE if top.asked else _AHEAD)) else top

@@ -84,8 +84,13 @@ _SPOKEN = re.compile(
 )
 
 
+# Verbs that a count parts from what they are one word with: 登个记, 打个分.
+_PARTED = re.compile(r"([登报打评挂退开充缴交查续预])(?:一?个|一下)([记名分价号修款票值费单约])")
+
+
 def spoken(text: str) -> str:
-    """Digits said one by one as digits (LN二零四五, 六零零一), letters that are spelt (m o 205512) as one word."""
+    """Verbs that are parted (登个记) as one word, digits said one by one as digits (LN二零四五, 六零零一), letters that are spelt (m o 205512) as one word."""
+    text = _PARTED.sub(r"\1\2", text)
     text = _SPELT.sub(lambda m: m[1].replace(" ", ""), text)
     return _SPOKEN.sub(lambda m: m[0].translate(_DIGITS_ZH), text)
 
