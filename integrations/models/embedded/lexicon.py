@@ -16,7 +16,7 @@ from integrations.models.embedded.text import STOP_EN, words_of_name
 from integrations.models.embedded.words import FILLER_ZH
 
 # Below this two words have nothing to do with each other.
-_LEAST = 0.38
+_LEAST = 0.45
 _KEPT = 4096
 
 
