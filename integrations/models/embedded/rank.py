@@ -36,6 +36,8 @@ _READ, _WRITE, _STRICT = -1.0, -1.0, -0.5
 _AHEAD = 0.8
 # The same odds from which a write needs no verb: where it is asked for more first, and where it would be sent at once.
 _SURE, _SURE_WHOLE = 2.0, 4.0
+# How far behind a write that lacks its verb another tool may be and still be meant.
+_BEHIND = 1.5
 # The share of a title that a sentence has where it stands for the verb.
 _NEAR_TITLE = 0.4
 _STRICTLY = frozenset({"cancel", "change", "pay", "rate"})
@@ -250,8 +252,11 @@ def _sure(top: Ranked, others: Sequence[Ranked]) -> bool:
 def clear(ranked: Sequence[Ranked]) -> Ranked | None:
     """The tool the sentence means, if it means one at all: a write that would be sent at once only well ahead of the
     next tool."""
-    ranked = [r for i, r in enumerate(ranked) if r.allowed or (i == 0 and _sure(r, ranked[1:]))]
     if not ranked:
+        return None
+    first = ranked[0]
+    ranked = [r for i, r in enumerate(ranked) if r.allowed or (i == 0 and _sure(r, ranked[1:]))]
+    if not ranked or first.score - ranked[0].score > _BEHIND:
         return None
     top = ranked[0]
     ahead = top.score + top.lift - max((r.score + r.lift for r in ranked[1:]), default=-math.inf)
