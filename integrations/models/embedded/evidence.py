@@ -33,13 +33,14 @@ _STRICT = ("cancel", "change", "pay", "rate", "extend")
 _PAST = re.compile(
     r"[\u4e00-\u9fff]过|了哪|了多少|了什么|了几|成功|\b(did|have|has) (i|we)\b|\bpaid\b|\bso far\b", re.I
 )
+_ACTS = re.compile(r"把(?!关|握|手).{1,16}|给[A-Z\d]{3,}|\b(put|set|take|move|turn|switch|get rid of)\b", re.I)
 _OWN = re.compile(r"我的|我家|我们家|我车|\bmy\b|\bmine\b|我.{0,6}(哪|几|多少|什么|啥)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class Tone:
     """How a sentence is said, found once for all tools. `foreign`: in a language that no tool's text is in; `typed`: with
-    an id, a day, a time or a number."""
+    an id, a day, a time or a number; `acts`: something is to be done with something (把它退了)."""
 
     verbs: frozenset[str]
     question: bool
@@ -50,9 +51,11 @@ class Tone:
     own: bool
     foreign: bool
     typed: bool
+    with_id: bool
+    acts: bool
 
 
-def tone(text: str, verbs: frozenset[str], foreign: bool, typed: bool) -> Tone:
+def tone(text: str, verbs: frozenset[str], foreign: bool, typed: bool, with_id: bool) -> Tone:
     return Tone(
         verbs,
         bool(QUESTION.search(text)),
@@ -63,6 +66,8 @@ def tone(text: str, verbs: frozenset[str], foreign: bool, typed: bool) -> Tone:
         bool(_OWN.search(text)),
         foreign,
         typed,
+        with_id,
+        bool(_ACTS.search(text)),
     )
 
 
@@ -118,6 +123,8 @@ def _of_verbs(tool: Tool, how: Tone, own_verb: bool) -> list[str]:
         "writes_for_read": not tool.write and bool(verbs) and "lookup" not in verbs,
         "other_class": tool.write and not own and bool(verbs & set(_STRICT)),
         "strict_for_read": not tool.write and bool(verbs & set(_STRICT)),
+        "writes_id_for_read": not tool.write and how.with_id and bool(verbs) and "lookup" not in verbs,
+        "acts_for_read": not tool.write and how.acts,
         "question_for_write": tool.write and how.question and not how.request,
         "request_for_write": tool.write and how.request,
         "want_for_create": "create" in tool.verbs and how.want,

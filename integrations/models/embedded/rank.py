@@ -35,7 +35,7 @@ _EXAMPLE = 6.0
 _READ, _WRITE, _STRICT = -1.0, -1.0, -0.5
 _AHEAD = 0.8
 # The same odds from which a write needs no verb: where it is asked for more first, and where it would be sent at once.
-_SURE, _SURE_WHOLE = 2.0, 4.0
+_SURE, _SURE_WHOLE = 0.5, 2.5
 # How far behind a write that lacks its verb another tool may be and still be meant.
 _BEHIND = 1.5
 # The share of a title that a sentence has where it stands for the verb.
@@ -149,7 +149,7 @@ def evidence_of(
     takers = {c.value.upper(): sum(_takes(t, c.value) for t in catalogue.tools) for c in scene.spans.codes}
     ids = {code: count for code, count in takers.items() if count}
     foreign = catalogue.foreign(text)
-    how = tone(text, verbs, foreign, typed(scene, ids))
+    how = tone(text, verbs, foreign, typed(scene, ids), bool(ids))
     meant = catalogue.lexicon.meant(unread) if catalogue.lexicon else [Meant()] * len(catalogue.tools)
     found: list[tuple[Said, dict[str, float]]] = []
     for i, tool in enumerate(catalogue.tools):
@@ -246,7 +246,7 @@ def _sure(top: Ranked, others: Sequence[Ranked]) -> bool:
     needs more."""
     ahead = top.score + top.lift - max((r.score + r.lift for r in others), default=-math.inf)
     bar = _SURE_WHOLE if top.whole else _SURE
-    return not top.asked and min(top.score, ahead) >= bar
+    return not top.asked and top.score >= bar and ahead >= bar + 1
 
 
 def clear(ranked: Sequence[Ranked]) -> Ranked | None:
