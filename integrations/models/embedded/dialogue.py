@@ -47,7 +47,7 @@ _MOST_CHARACTERS = 600
 _MOST_INTERRUPTIONS = 3
 # A follow-up that is no longer than this names no other tool.
 _SHORT = 10
-# The score from which what a sentence says by its meaning alone may fill what a write needs.
+# The score from which what a sentence says by its meaning alone may complete a write.
 GUESSED = 1.0
 # The score from which a tool is worth naming where none is meant for sure.
 _NEAR = -1.5
@@ -318,10 +318,11 @@ class Dialogue:
             inherit(form, left, None)
             inherit(form, self.state.last, self.state.called)
         guessed = deepened(form.tool, self._scene(text), form.values)
-        needed = {slot.path for slot in missing(form.tool, form.values)}
+        needed = {slot.path: slot.kind for slot in missing(form.tool, form.values)}
+        if form.tool.write and top.score < GUESSED and needed.keys() <= guessed.keys():
+            guessed = {path: value for path, value in guessed.items() if needed.get(path) != "enum"}  # it is asked for
         for path, value in guessed.items():
-            if path not in needed or not form.tool.write or top.score >= GUESSED:  # else it is asked for
-                form.fill(path, value)
+            form.fill(path, value)
         corrections.keep_place(form, spans_of(text, self.now))
         several = None if self._amended else each_id(form.tool, form.values, self._scene(text))
         reply = Call(several) if several is not None else self._go_on(form)

@@ -115,7 +115,7 @@ def _score(heard: Heard, word: str, is_value: bool, common: str, shared: frozens
     if said in plain and not _negated(plain, said):
         return len(said) + 0.5 if len(said) > 1 else 0.0
     if len(said) >= _HEAP:
-        return float(sum(len(run) for run in common_runs(plain, said) if run not in common))
+        return float(sum(len(run) for run in common_runs(plain, said) if is_chinese(run) and run not in common))
     core = said.rstrip("色费号层")  # 白色的 and 白, 服务费 and 服务
     if len(core) >= 2 and core in plain and len(said) - len(core) == 1 and len(said) == 3:
         return 1.5
@@ -197,30 +197,37 @@ def near(heard: Heard, slot: Slot, words: Words, but: frozenset[str], *, sure: b
     common = set(words.split(f"{slot.zh} {slot.en}"))
     slips = [w for w in words.split(heard.text, unknown=True) if len(w) > 4 and w.isascii() and w not in words]
     own = {value: _own_words(glosses, words, common) for value, glosses in slot.glosses.items()}
-    own = {value: [w for w in listed if w not in but] or listed for value, listed in own.items()}
     spread = Counter(w for listed in own.values() for w in listed)
+    own = {value: [w for w in listed if w not in but] or listed for value, listed in own.items()}
     others = [w for w in but if w not in STOP_EN and w not in FILLER_ZH and w not in spread]
-    elsewhere = {w: max((alike(words, w, o) for o in others), default=0.0) for w in dict.fromkeys(said)}
+    said = [w for w in dict.fromkeys(said) if w not in common and (len(w) > 1 or not any(w in o for o in others))]
+    elsewhere = {w: max((alike(words, w, o) for o in others), default=0.0) for w in said}
+    elsewhere = {w: worth - (_COMPOUND if len(w) > 1 else 0.0) for w, worth in elsewhere.items()}
     scores: list[tuple[float, Any]] = []
     for value, listed in own.items():
         best = 0.0
-        for word in (w for w in said if w not in common):
+        for word in said:
             for gloss in listed:
                 worth = alike(words, word, gloss) - (_SPREAD if spread[gloss] > 1 else 0.0)
-                if worth > best and worth >= elsewhere[word] - _COMPOUND and (not _DONE.search(gloss) or PAST.search(heard.text)):
+                if worth > best and worth >= elsewhere[word] and (not _DONE.search(gloss) or PAST.search(heard.text)):
                     best = worth
+        phrase = slot.glosses[value][0].split()
+        if len(phrase) > 1 and any(min(alike(words, word, w) for w in phrase) >= _WHOLE for word in said):
+            best = 1.0 + _LONGER * 3
         if any(get_close_matches(slip, listed, 1, _SLIP) for slip in slips):
             best = 1.0
-        scores.append((best - _LONGER * min(len(slot.glosses[value][0].split()) - 1, 2), value))
+        scores.append((best - _LONGER * min(len(phrase) - 1, 2), value))
     scores.sort(key=lambda pair: -pair[0])
     across = not _shares_script(heard.text, slot)
-    bar = (_SURE if sure else _NEAR) - (_ACROSS if across else 0.0)
+    bar = (_SURE if sure else _NEAR) - (0.0 if not across else _ACROSS if slot.required else _ACROSS / 3)
     ahead = _NEARER / 2 if across else _NEARER
     if not scores or scores[0][0] < bar or (len(scores) > 1 and scores[0][0] - scores[1][0] < ahead):
         return None
     return scores[0][1]
 
 
+# One word that says all of a value's (空调, air conditioner) has each of them at least so well.
+_WHOLE = 0.5
 # A word that several values have says less, and so does one word of a value's two (tennis, table tennis).
 _SPREAD, _LONGER = 0.1, 0.06
 # A compound says a value and what all of them are (网球场, where the tool hires courts): so much less than the other.

@@ -76,6 +76,8 @@ def slots_of(parameters: Mapping[str, Any]) -> tuple[Slot, ...]:
         if len(found) == _MAX_SLOTS:
             break
         found.append(slot)
+    if not any(slot.role == "from" for slot in found):  # an end without a beginning is a day like any other
+        found = [replace(slot, role="") for slot in found]
     return tuple(found)
 
 
