@@ -60,7 +60,7 @@ class Ranked:
     """A tool with its score (the natural logarithm of its odds against no tool) and what the sentence fills.
 
     `coverage` is the share of the sentence that the tool's text has, `allowed` whether it has what a write needs,
-    `lift` what its place in a choice adds to its rank alone, `asked` that a question is no order, `whole` whether it is a
+    `lift` what its place in a choice adds to its rank alone, `asked` that a question or a look is no order, `whole` whether it is a
     write that lacks no argument.
     """
 
@@ -187,7 +187,8 @@ def rank(catalogue: Catalogue, text: str, scene: Scene, places: Mapping[str, flo
             said.likeness,
             _allowed(said, evidence, text),
             places.get(said.tool.name, 0.0),
-            bool(evidence.get("question_for_write")) and not evidence.get("want_for_create"),
+            bool(evidence.get("looks_up_for_write"))
+            or (bool(evidence.get("question_for_write")) and not evidence.get("want_for_create")),
             said.tool.write and not said.left,
         )
         for said, evidence in found
