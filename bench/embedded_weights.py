@@ -97,7 +97,14 @@ def _example(
                 if tool.name in own and asked <= {slot.name for slot in tool.slots if slot.required}:
                     right.add(i)
     if right and "multi" not in turn:
-        yield Example(group, [*(evidence for _, evidence in found), none], sorted(right), text, weight, names=[t.name for t in catalogue.tools] + ['none'])
+        yield Example(
+            group,
+            [*(evidence for _, evidence in found), none],
+            sorted(right),
+            text,
+            weight,
+            names=[t.name for t in catalogue.tools] + ["none"],
+        )
 
 
 class Table:

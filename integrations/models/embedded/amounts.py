@@ -32,7 +32,8 @@ def families(slot: Slot) -> list[str]:
 
 
 def fitting(slot: Slot, free: Sequence[Number], clocks: Sequence[Clock]) -> list[Number]:
-    """The numbers whose unit is the slot's, or can be counted in it; hours and minutes are also those between two times."""
+    """The numbers whose unit is the slot's, or can be counted in it; hours and minutes too are those between
+    two times."""
     about = families(slot)
     found = [n for n in free if n.unit and n.unit in about]
     if found:

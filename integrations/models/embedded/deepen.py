@@ -53,7 +53,11 @@ def deepened(
             added[slot.path] = match[1].strip()
     wanted = next((s for s in texts if s.required or _SEARCH.search(f"{s.zh} {s.en}")), None)
     called = _CALLED.search(scene.spans.text) if wanted is not None and NAMED.search(wanted.label) else None
-    if wanted is not None and called is not None and tool.accepts(wanted, name := called[called.lastindex or 0].strip()):
+    if (
+        wanted is not None
+        and called is not None
+        and tool.accepts(wanted, name := called[called.lastindex or 0].strip())
+    ):
         added[wanted.path] = name
     if wanted is not None and wanted.path not in added:
         rest = residue(tool, scene.spans, _taken(tool, scene.spans.text, {**values, **added}))
@@ -64,7 +68,8 @@ def deepened(
 
 # How a name is told: 名字叫旺财, called Rufus.
 _CALLED = re.compile(
-    r"(?:名字|姓名|名)(?:叫做?|是|为|[:：])\s*([\u4e00-\u9fffA-Za-z]{1,12})|(?<![\u4e00-\u9fff]名)叫做?([\u4e00-\u9fff]{1,4})(?=[，,。 ]|$)"
+    r"(?:名字|姓名|名)(?:叫做?|是|为|[:：])\s*([\u4e00-\u9fffA-Za-z]{1,12})"
+    r"|(?<![\u4e00-\u9fff]名)叫做?([\u4e00-\u9fff]{1,4})(?=[，,。 ]|$)"
     r"|\b(?:called|named|names?(?: is|'s)) ([A-Z][\w'-]*(?: [A-Z][\w'-]*){0,3})"
 )
 # A word of the label that the sentence has: as near as this.

@@ -13,6 +13,7 @@ from datetime import datetime
 from integrations.models.embedded import corrections
 from integrations.models.embedded.arguments import fitting
 from integrations.models.embedded.asking import Found
+from integrations.models.embedded.bare import completed
 from integrations.models.embedded.deepen import deepened
 from integrations.models.embedded.extract import Scene, active, derive, extract, missing
 from integrations.models.embedded.forms import new_values, raw_slot, switches, wanted
@@ -273,6 +274,7 @@ class Dialogue:
             followed = self._follow(last, text)
             if followed is not None:
                 return followed
+        top = top or completed(ranked, spans_of(text, self.now))
         if top is not None:
             return self._begin(top, text)
         if THANKS.match(text):

@@ -130,7 +130,7 @@ def _english(stems: Sequence[str], word: str, shared: frozenset[str]) -> float:
     wanted = _word(word).stems
     if not wanted:
         return 0.0
-    if len(wanted) == 2 and tuple(wanted) in pairwise(stems):  # moving out, for move out
+    if len(wanted) == 2 and (wanted[0], wanted[1]) in pairwise(stems):  # moving out, for move out
         return 4.0
     hits = [w for w in wanted if w in stems and w not in STOP_EN and w not in shared]
     if len(wanted) > 3:  # a heap of words: any counts

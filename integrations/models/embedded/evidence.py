@@ -39,8 +39,8 @@ _OWN = re.compile(r"我的|我家|我们家|我车|\bmy\b|\bmine\b|我.{0,6}(哪
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """How a sentence is said, found once for all tools. `foreign`: in a language that no tool's text is in; `typed`: with
-    an id, a day, a time or a number; `acts`: something is to be done with something (把它退了)."""
+    """How a sentence is said, found once for all tools. `foreign`: in a language that no tool's text is in; `typed`:
+    with an id, a day, a time or a number; `acts`: something is to be done with something (把它退了)."""
 
     verbs: frozenset[str]
     question: bool

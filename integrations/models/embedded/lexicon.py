@@ -104,8 +104,8 @@ class Lexicon:
         tools: dict[int, float] = {}
         near = self._translations(said)
         vector = self._words.vector(said)
-        for word, other in self._vectors.items() if vector is not None else ():
-            if (vector.signs ^ other.signs).bit_count() > FAR:  # most of them: told without a call
+        for word, other in self._vectors.items():
+            if vector is None or (vector.signs ^ other.signs).bit_count() > FAR:  # most of them: told without a call
                 continue
             cosine = 1.0 if word == said else nearness(vector, other)
             if cosine > _LEAST:

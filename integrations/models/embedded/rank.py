@@ -60,8 +60,8 @@ class Ranked:
     """A tool with its score (the natural logarithm of its odds against no tool) and what the sentence fills.
 
     `coverage` is the share of the sentence that the tool's text has, `allowed` whether it has what a write needs,
-    `lift` what its place in a choice adds to its rank alone, `asked` that a question or a look is no order, `whole` whether it is a
-    write that lacks no argument.
+    `lift` what its place in a choice adds to its rank alone, `asked` that a question or a look is no order, `whole`
+    whether it is a write that lacks no argument.
     """
 
     tool: Tool
@@ -124,7 +124,7 @@ class Catalogue:
         return best
 
     def heard(self, text: str) -> str:
-        """A sentence as it is read: one spelling for digits and signs, slips that hide a word of the tools put right."""
+        """A sentence as it is read: one spelling for digits and signs, the slips that hide a tool's word put right."""
         plain = spoken(normalise(text)).strip()
         return self._slips.mend(plain) if self._slips is not None else plain
 

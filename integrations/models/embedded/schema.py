@@ -20,7 +20,9 @@ Path = tuple[str, ...]
 Role = Literal["from", "to", ""]
 _MAX_SLOTS, _MAX_DEPTH = 80, 6
 _FROM = re.compile(r"from|start|begin|since|after|min(?!ute)|earliest|开始|起始|最早|从|第一", re.I)
-_TO = re.compile(r"^to$|^to(?-i:[A-Z_])|To$|_to$|\bto\b|end|until|before|latest|finish|截止|结束|最晚|到$|至|最后", re.I)
+_TO = re.compile(
+    r"^to$|^to(?-i:[A-Z_])|To$|_to$|\bto\b|end|until|before|latest|finish|截止|结束|最晚|到$|至|最后", re.I
+)
 # The label of a text that is a name or a title, and tells no kind.
 NAMED = re.compile(r"名|标题|题目|name|title|called", re.I)
 _PAGING = re.compile(

@@ -89,7 +89,8 @@ _PARTED = re.compile(r"([登报打评挂退开充缴交查续预])(?:一?个|一
 
 
 def spoken(text: str) -> str:
-    """Verbs that are parted (登个记) as one word, digits said one by one as digits (LN二零四五, 六零零一), letters that are spelt (m o 205512) as one word."""
+    """Verbs that are parted (登个记) and letters that are spelt (m o 205512) as one word, digits said one by one as
+    digits (LN二零四五, 六零零一)."""
     text = _PARTED.sub(r"\1\2", text)
     text = _SPELT.sub(lambda m: m[1].replace(" ", ""), text)
     return _SPOKEN.sub(lambda m: m[0].translate(_DIGITS_ZH), text)
