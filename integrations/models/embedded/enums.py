@@ -221,6 +221,8 @@ def near(heard: Heard, slot: Slot, words: Words, but: frozenset[str], *, sure: b
     across = not _shares_script(heard.text, slot)
     bar = (_SURE if sure else _NEAR) - (0.0 if not across else _ACROSS if slot.required else _ACROSS / 3)
     ahead = _NEARER / 2 if across else _NEARER
+    if scores and scores[0][0] >= _SAID:  # 狗 is a dog, however near a cat is to it
+        ahead = _NEARER / 5
     if not scores or scores[0][0] < bar or (len(scores) > 1 and scores[0][0] - scores[1][0] < ahead):
         return None
     return scores[0][1]
@@ -228,6 +230,8 @@ def near(heard: Heard, slot: Slot, words: Words, but: frozenset[str], *, sure: b
 
 # One word that says all of a value's (空调, air conditioner) has each of them at least so well.
 _WHOLE = 0.5
+# From here on a value's own word was said.
+_SAID = 0.99
 # A word that several values have says less, and so does one word of a value's two (tennis, table tennis).
 _SPREAD, _LONGER = 0.1, 0.06
 # A compound says a value and what all of them are (网球场, where the tool hires courts): so much less than the other.

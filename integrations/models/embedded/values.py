@@ -214,7 +214,7 @@ def _place(slot: Slot, asking: Asking) -> Found | None:
     return Found(value, min(p.start for p in places), max(p.end for p in places))
 
 
-_VALUE = re.compile(r"(?:是|为|写|填|[：:])?\s*([^，,。；;！!？?\s]{2,60})")
+_VALUE = re.compile(r"(?:是|为|写|填|叫做?|[：:])?\s*([^，,。；;！!？?\s]{2,60})")
 
 
 def _text(slot: Slot, asking: Asking) -> Found | None:
