@@ -3,7 +3,8 @@
     .venv-words/bin/python -m bench.embedded_weights          # numpy alone is needed, of bench/requirements-words.txt
 
 A softmax over all tools and "none of them", with the evidence of `evidence.py`, pulled to zero. Prints first what
-weights fitted without each author's domains get right in those, then fits all and writes the file.
+weights fitted without each author's domains get right in those, choices first and then whole dialogues, then fits all
+and writes the file.
 """
 
 from __future__ import annotations
@@ -13,23 +14,26 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy: else the last bits differ from run to run
 
 import numpy as np
 
-from integrations.models.embedded import meaning
+from integrations.models.embedded import meaning, rank
 from integrations.models.embedded.extract import Scene
+from integrations.models.embedded.model import EmbeddedModel
 from integrations.models.embedded.rank import WEIGHTS, Catalogue, evidence_of
 from integrations.models.embedded.spans import spans_of
 from tests.eval.judge import named
-from tests.eval.run import TODAY, language_of
+from tests.eval.run import TODAY, Row, language_of, line, score
 from tests.eval.sets import FIRST, PAIRS, documents, items, loaded
-from tests.support.eval import spec_of
+from tests.support.eval import complete, spec_of
 
 NOW = datetime.fromisoformat(TODAY).replace(tzinfo=UTC)
 GROUPS = ((*FIRST, "oos"), *PAIRS)
+KINDS = ("both", "en")
 STEPS, RATE = 400, 0.05
 PULL = 0.01
 # What a near miss that was made counts.
@@ -155,6 +159,18 @@ class Table:
         )
 
 
+def whole_turns(weights: Mapping[str, float], domains: Sequence[str]) -> dict[str, list[Row]]:
+    """Every turn of some domains, played with some weights: documents in both languages, English ones for Chinese."""
+    kept = rank.weights
+    rank.weights = lambda: {"words": weights, "terms": weights}  # type: ignore[assignment]
+    try:
+        model = EmbeddedModel(pace_s=0)
+        rows = {language: score(partial(complete, model=model), "develop", language, domains)[0] for language in KINDS}
+    finally:
+        rank.weights = kept
+    return rows | {"en": [row for row in rows["en"] if row.language == "zh" and row.domain != "oos"]}
+
+
 def main() -> None:
     written: dict[str, dict[str, float]] = {}
     for kind in ("words", "terms"):
@@ -163,16 +179,26 @@ def main() -> None:
             meaning.FILE = meaning.FILE.with_name("none")
         table = Table(list(examples()))
         groups = np.array([one.group for one in table.given])
-        half = np.array([one.weight < 1 for one in table.given])
+        made = np.array([one.made for one in table.given])
+        half = np.array([one.weight / (NEAR_MISS if one.made else 1) < 1 for one in table.given])
         none = np.array([one.right == [len(one.choices) - 1] for one in table.given])
+        turns: dict[str, list[Row]] = {language: [] for language in KINDS}
         for left_out, domains in enumerate(GROUPS):
-            hits = table.hits(table.fit(groups != left_out))
+            fitted = table.fit(groups != left_out)
+            hits = table.hits(fitted)
+            for language, rows in whole_turns(dict(zip(table.names, map(float, fitted), strict=True)), domains).items():
+                turns[language] += rows
             for name, which in (("both", ~half), ("en", half)):
-                mask = (groups == left_out) & which
+                here = (groups == left_out) & which
+                mask = here & ~made
                 print(
                     f"{kind} without {'+'.join(domains):28} {name:4} tools {100 * hits[mask & ~none].mean():5.1f} "
-                    f" none {100 * hits[mask & none].mean():5.1f}"
+                    f" none {100 * hits[mask & none].mean():5.1f} "
+                    f" near misses made {100 * hits[here & made].mean():5.1f}"
                 )
+        for language, rows in turns.items():
+            for who, mine in (("first author", True), ("other authors", False)):
+                print(line(f"{kind} {language} {who}", [row for row in rows if (row.domain in GROUPS[0]) is mine]))
         weights = table.fit(np.ones(len(table.given), dtype=bool))
         print(f"{kind} fitted to all: {100 * table.hits(weights).mean():.1f}")
         written[kind] = {n: round(float(w), 3) for n, w in zip(table.names, weights, strict=True)}
