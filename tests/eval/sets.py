@@ -16,7 +16,13 @@ import yaml
 
 HERE = Path(__file__).parent
 FIRST = ("bill", "parking", "repair")
-PAIRS = (("gym", "parcel"), ("canteen", "clinic"), ("access", "housekeeping"), ("library", "venue"))
+PAIRS = (
+    ("gym", "parcel"),
+    ("canteen", "clinic"),
+    ("access", "housekeeping"),
+    ("library", "venue"),
+    ("charging", "pets"),
+)
 DOMAINS = (*FIRST, "oos", *(domain for pair in PAIRS for domain in pair))
 HALVES = ("develop", "aside")
 

@@ -16,9 +16,11 @@ _MODEL = EmbeddedModel(pace_s=0)
 _SPECS: dict[int, tuple[Mapping[str, Any], ToolSpec]] = {}
 
 
-def complete(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def complete(
+    messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], model: EmbeddedModel = _MODEL
+) -> dict[str, Any]:
     """The assistant's message; while it asks, `x_pending` names the tool and the arguments that are missing."""
-    answer = _MODEL.answer(messages, [spec_of(tool) for tool in tools])
+    answer = model.answer(messages, [spec_of(tool) for tool in tools])
     message: dict[str, Any] = {"role": "assistant", "content": answer.text or None}
     if answer.calls:
         message["tool_calls"] = [

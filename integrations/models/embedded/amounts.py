@@ -32,7 +32,8 @@ def families(slot: Slot) -> list[str]:
 
 
 def fitting(slot: Slot, free: Sequence[Number], clocks: Sequence[Clock]) -> list[Number]:
-    """The numbers whose unit is the slot's, or can be counted in it; hours are also those between two times."""
+    """The numbers whose unit is the slot's, or can be counted in it; hours and minutes too are those between
+    two times."""
     about = families(slot)
     found = [n for n in free if n.unit and n.unit in about]
     if found:
@@ -41,12 +42,13 @@ def fitting(slot: Slot, free: Sequence[Number], clocks: Sequence[Clock]) -> list
         for (large, small), many in _IN.items():
             if number.unit == large and small in about:
                 found.append(Number(number.start, number.end, number.value * many, small))
-    if not found and "hour" in about:
+    unit = next((u for u in ("hour", "minute") if u in about), None)
+    if not found and unit:
         for clock in clocks:
             if clock.to is not None and clock.spelt:
                 minutes = (clock.to.hour - clock.at.hour) * 60 + clock.to.minute - clock.at.minute
                 if minutes > 0:
-                    found.append(Number(clock.start, clock.end, Decimal(minutes) / 60, "hour"))
+                    found.append(Number(clock.start, clock.end, Decimal(minutes) / (60 if unit == "hour" else 1), unit))
     return found
 
 

@@ -6,7 +6,7 @@ Next: `rank.py` and `extract.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -119,17 +119,17 @@ def _title(text: str) -> str:
 
 
 _READS = re.compile(
-    r"^(查询|查看|查|列出|获取|搜索|下载|统计|导出|浏览)|^(list|get|find|show|query|search|view|read"
-    r"|download|fetch|count|who|what|how)\b",
+    r"^(查询|查看|查|列出|获取|搜索|检索|下载|统计|导出|浏览|显示)|^(list|get|find|show|query|search|view|read"
+    r"|download|fetch|count|who|what|how|look|check|see|track|display|retrieve|return|browse)s?\b",
     re.I,
 )
 
 
 def verb_classes(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:
     """The classes of a tool's own verbs, from the halves of its summary, its name and its effect."""
-    if spec.effect != "write" and (_READS.search(zh) or _READS.search(en)):
-        return frozenset({"lookup"})
     name = words_of_name(spec.name)
+    if spec.effect != "write" and any(_READS.search(text) for text in (zh, en, name)):
+        return frozenset({"lookup"})
     found = {v for v, p in VERBS.items() if v != "lookup" and any(p.search(t) for t in (_title(zh), _title(en), name))}
     for strong in ("cancel", "change", "rate"):  # "cancel an order" creates none
         if strong in found:
@@ -152,3 +152,10 @@ def _own_verb(zh: str, en: str, spec: ToolSpec) -> frozenset[str]:
 
 def compile_tools(specs: Sequence[ToolSpec]) -> tuple[Tool, ...]:
     return tuple(compile_tool(spec) for spec in specs)
+
+
+def texts_of(spec: ToolSpec) -> Iterator[str]:
+    """Everything that a tool says of itself in words: its description and those of its values."""
+    yield spec.description
+    for slot in slots_of(spec.parameters):
+        yield slot.about

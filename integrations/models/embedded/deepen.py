@@ -15,7 +15,7 @@ from integrations.models.embedded import enums, meaning
 from integrations.models.embedded.catalogue import Tool
 from integrations.models.embedded.extract import Scene, active, derived
 from integrations.models.embedded.residue import quoted, residue
-from integrations.models.embedded.schema import Path, Slot
+from integrations.models.embedded.schema import NAMED, Path, Slot
 from integrations.models.embedded.spans import without
 from integrations.models.embedded.text import STOP_EN, common_runs, is_chinese
 from integrations.models.embedded.words import FILLER_ZH, REASON
@@ -52,6 +52,13 @@ def deepened(
         if match and tool.accepts(slot, match[1].strip()):
             added[slot.path] = match[1].strip()
     wanted = next((s for s in texts if s.required or _SEARCH.search(f"{s.zh} {s.en}")), None)
+    called = _CALLED.search(scene.spans.text) if wanted is not None and NAMED.search(wanted.label) else None
+    if (
+        wanted is not None
+        and called is not None
+        and tool.accepts(wanted, name := called[called.lastindex or 0].strip())
+    ):
+        added[wanted.path] = name
     if wanted is not None and wanted.path not in added:
         rest = residue(tool, scene.spans, _taken(tool, scene.spans.text, {**values, **added}))
         if rest is not None and (wanted.required or quoted(scene.spans.text)) and tool.accepts(wanted, rest):
@@ -59,6 +66,12 @@ def deepened(
     return added
 
 
+# How a name is told: 名字叫旺财, called Rufus.
+_CALLED = re.compile(
+    r"(?:名字|姓名|名)(?:叫做?|是|为|[:：])\s*([\u4e00-\u9fffA-Za-z]{1,12})"
+    r"|(?<![\u4e00-\u9fff]名)叫做?([\u4e00-\u9fff]{1,4})(?=[，,。 ]|$)"
+    r"|\b(?:called|named|names?(?: is|'s)) ([A-Z][\w'-]*(?: [A-Z][\w'-]*){0,3})"
+)
 # A word of the label that the sentence has: as near as this.
 _SAME = 0.62
 _NO = re.compile(r"(不|没|别|莫|勿|未|not|n't|never|no)\s*\S{0,4}$", re.I)
@@ -80,8 +93,7 @@ def _affirmed(text: str, slot: Slot, words: meaning.Words) -> bool | None:
 
 
 def _nearest(word: str, said: list[str], words: meaning.Words) -> str | None:
-    vector = words.vector(words.ids[word])
-    scored = [(1.0 if w == word else meaning.nearness(vector, words.vector(words.ids[w])), w) for w in said]
+    scored = [(meaning.alike(words, word, w), w) for w in said]
     best = max(scored, default=(0.0, ""))
     return best[1] if best[0] >= _SAME else None
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from integrations.models.embedded import corrections
 from integrations.models.embedded.arguments import fitting
 from integrations.models.embedded.asking import Found
+from integrations.models.embedded.bare import completed
 from integrations.models.embedded.deepen import deepened
 from integrations.models.embedded.extract import Scene, active, derive, extract, missing
 from integrations.models.embedded.forms import new_values, raw_slot, switches, wanted
@@ -23,7 +24,6 @@ from integrations.models.embedded.schema import Path
 from integrations.models.embedded.several import each_id, requests
 from integrations.models.embedded.spans import spans_of
 from integrations.models.embedded.state import Ask, Call, Form, Reply, Say, State
-from integrations.models.embedded.text import normalise, spoken
 from integrations.models.embedded.words import (
     AMENDS,
     CANCEL,
@@ -48,6 +48,8 @@ _MOST_CHARACTERS = 600
 _MOST_INTERRUPTIONS = 3
 # A follow-up that is no longer than this names no other tool.
 _SHORT = 10
+# The score from which what a sentence says by its meaning alone may complete a write.
+GUESSED = 1.0
 # The score from which a tool is worth naming where none is meant for sure.
 _NEAR = -1.5
 
@@ -73,7 +75,7 @@ class Dialogue:
             if turn.calls and i + 1 < len(self._turns):
                 self._left(turn)
             else:
-                reply = self._step(spoken(normalise(turn.text)).strip()[:_MOST_CHARACTERS])
+                reply = self._step(self.catalogue.heard(turn.text[: 2 * _MOST_CHARACTERS])[:_MOST_CHARACTERS])
             self._happened(turn)
         return reply
 
@@ -193,7 +195,7 @@ class Dialogue:
     def _switch(self, form: Form, top: Ranked, text: str) -> Reply:
         form.interruptions += 1
         self.state.form = None
-        reply = self._begin(top, text)
+        reply = self._begin(top, text, form)
         if self._kept(form) and isinstance(reply, Ask):
             self.state.stack.append(form)
         elif self._kept(form):
@@ -272,6 +274,7 @@ class Dialogue:
             followed = self._follow(last, text)
             if followed is not None:
                 return followed
+        top = top or completed(ranked, spans_of(text, self.now))
         if top is not None:
             return self._begin(top, text)
         if THANKS.match(text):
@@ -308,13 +311,19 @@ class Dialogue:
             return None
         return self._go_on(Form(last.tool, {**last.values, **found}))
 
-    def _begin(self, top: Ranked, text: str) -> Reply:
+    def _begin(self, top: Ranked, text: str, left: Form | None = None) -> Reply:
+        """A tool's form with what the sentence says; `left` is the one that it turns away from."""
         form = Form(top.tool, {})
         for path, value in top.found.items():
             form.fill(path, value.value)
         if PRONOUN.search(text) or FOLLOW.search(text):
+            inherit(form, left, None)
             inherit(form, self.state.last, self.state.called)
-        for path, value in deepened(form.tool, self._scene(text), form.values).items():
+        guessed = deepened(form.tool, self._scene(text), form.values)
+        needed = {slot.path: slot.kind for slot in missing(form.tool, form.values)}
+        if form.tool.write and top.score < GUESSED and needed.keys() <= guessed.keys():
+            guessed = {path: value for path, value in guessed.items() if needed.get(path) != "enum"}  # it is asked for
+        for path, value in guessed.items():
             form.fill(path, value)
         corrections.keep_place(form, spans_of(text, self.now))
         several = None if self._amended else each_id(form.tool, form.values, self._scene(text))

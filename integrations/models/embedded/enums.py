@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from integrations.models.embedded.labels import is_other
-from integrations.models.embedded.meaning import Words, nearness
+from integrations.models.embedded.meaning import Words, alike
 from integrations.models.embedded.numbers import to_int
 from integrations.models.embedded.schema import Slot
 from integrations.models.embedded.text import STOP_EN, canonical, common_runs, is_chinese, stem
-from integrations.models.embedded.words import FILLER_ZH, VERBS
+from integrations.models.embedded.words import FILLER_ZH, PAST, VERBS
 
 _ORDINAL = re.compile(
     r"^(?:选|要|就)?(?:第)?([0-9一二三四五六七八九十]{1,2})(?:个|项|种|条|套|间)?[吧。.!！]?$"
@@ -113,7 +115,7 @@ def _score(heard: Heard, word: str, is_value: bool, common: str, shared: frozens
     if said in plain and not _negated(plain, said):
         return len(said) + 0.5 if len(said) > 1 else 0.0
     if len(said) >= _HEAP:
-        return float(sum(len(run) for run in common_runs(plain, said) if run not in common))
+        return float(sum(len(run) for run in common_runs(plain, said) if is_chinese(run) and run not in common))
     core = said.rstrip("色费号层")  # 白色的 and 白, 服务费 and 服务
     if len(core) >= 2 and core in plain and len(said) - len(core) == 1 and len(said) == 3:
         return 1.5
@@ -128,6 +130,8 @@ def _english(stems: Sequence[str], word: str, shared: frozenset[str]) -> float:
     wanted = _word(word).stems
     if not wanted:
         return 0.0
+    if len(wanted) == 2 and (wanted[0], wanted[1]) in pairwise(stems):  # moving out, for move out
+        return 4.0
     hits = [w for w in wanted if w in stems and w not in STOP_EN and w not in shared]
     if len(wanted) > 3:  # a heap of words: any counts
         return 2.0 * len(hits)
@@ -182,30 +186,60 @@ def _shares_script(text: str, slot: Slot) -> bool:
 # How like a word that the file does not have must be to one of a value's (norht, north).
 _SLIP = 0.78
 # How near a word must be to a value's, and how much nearer than to any other's.
-_NEAR, _SURE, _NEARER = 0.64, 0.72, 0.1
+_NEAR, _SURE, _NEARER = 0.64, 0.68, 0.1
 
 
 def near(heard: Heard, slot: Slot, words: Words, but: frozenset[str], *, sure: bool = False) -> Any | None:
     """The value whose words are near in meaning to some word of the text, if one is clearly the nearest. `but` are
-    words that mean something else in it; so do verbs of action."""
+    words that mean something else in it; so do verbs of action, and words that are nearer to one of `but`."""
     said = [w for w in words.split(heard.text) if w not in but and w not in STOP_EN and w not in FILLER_ZH]
     said = [w for w in said if not any(VERBS[name].search(w) for name in ("pay", "create", "cancel", "change"))]
     common = set(words.split(f"{slot.zh} {slot.en}"))
-    slips = [w for w in words.split(heard.text, unknown=True) if len(w) > 4 and w.isascii() and w not in words.ids]
+    slips = [w for w in words.split(heard.text, unknown=True) if len(w) > 4 and w.isascii() and w not in words]
+    own = {value: _own_words(glosses, words, common) for value, glosses in slot.glosses.items()}
+    spread = Counter(w for listed in own.values() for w in listed)
+    own = {value: [w for w in listed if w not in but] or listed for value, listed in own.items()}
+    others = [w for w in but if w not in STOP_EN and w not in FILLER_ZH and w not in spread]
+    said = [w for w in dict.fromkeys(said) if w not in common and (len(w) > 1 or not any(w in o for o in others))]
+    elsewhere = {w: max((alike(words, w, o) for o in others), default=0.0) for w in said}
+    elsewhere = {w: worth - (_COMPOUND if len(w) > 1 else 0.0) for w, worth in elsewhere.items()}
     scores: list[tuple[float, Any]] = []
-    for value, glosses in slot.glosses.items():
-        own = [w for w in dict.fromkeys(words.split(" ".join(glosses))) if w not in common and w not in STOP_EN]
-        vectors = [words.vector(words.ids[w]) for w in own if w not in FILLER_ZH]
-        best = max(
-            (nearness(words.vector(words.ids[w]), v) for w in said if w not in common for v in vectors), default=0.0
-        )
-        if any(get_close_matches(slip, own, 1, _SLIP) for slip in slips):
+    for value, listed in own.items():
+        best = 0.0
+        for word in said:
+            for gloss in listed:
+                worth = alike(words, word, gloss) - (_SPREAD if spread[gloss] > 1 else 0.0)
+                if worth > best and worth >= elsewhere[word] and (not _DONE.search(gloss) or PAST.search(heard.text)):
+                    best = worth
+        phrase = slot.glosses[value][0].split()
+        if len(phrase) > 1 and any(min(alike(words, word, w) for w in phrase) >= _WHOLE for word in said):
+            best = 1.0 + _LONGER * 3
+        if any(get_close_matches(slip, listed, 1, _SLIP) for slip in slips):
             best = 1.0
-        scores.append((best, value))
+        scores.append((best - _LONGER * min(len(phrase) - 1, 2), value))
     scores.sort(key=lambda pair: -pair[0])
     across = not _shares_script(heard.text, slot)
-    bar = (_SURE if sure else _NEAR) - (_ACROSS if across else 0.0)
+    bar = (_SURE if sure else _NEAR) - (0.0 if not across else _ACROSS if slot.required else _ACROSS / 3)
     ahead = _NEARER / 2 if across else _NEARER
+    if scores and scores[0][0] >= _SAID:  # 狗 is a dog, however near a cat is to it
+        ahead = _NEARER / 5
     if not scores or scores[0][0] < bar or (len(scores) > 1 and scores[0][0] - scores[1][0] < ahead):
         return None
     return scores[0][1]
+
+
+# One word that says all of a value's (空调, air conditioner) has each of them at least so well.
+_WHOLE = 0.5
+# From here on a value's own word was said.
+_SAID = 0.99
+# A word that several values have says less, and so does one word of a value's two (tennis, table tennis).
+_SPREAD, _LONGER = 0.1, 0.06
+# A compound says a value and what all of them are (网球场, where the tool hires courts): so much less than the other.
+_COMPOUND = 0.25
+# Words of what is over: said in Chinese by a particle, not by the verb alone.
+_DONE = re.compile(r"^(paid|sent|done|\w{3,}ed)$")
+
+
+def _own_words(glosses: Sequence[str], words: Words, common: Collection[str]) -> list[str]:
+    found = [w for w in dict.fromkeys(words.split(" ".join(glosses), unknown=True)) if w not in common]
+    return [w for w in found if w not in STOP_EN and w not in FILLER_ZH]

@@ -33,12 +33,14 @@ _STRICT = ("cancel", "change", "pay", "rate", "extend")
 _PAST = re.compile(
     r"[\u4e00-\u9fff]过|了哪|了多少|了什么|了几|成功|\b(did|have|has) (i|we)\b|\bpaid\b|\bso far\b", re.I
 )
+_ACTS = re.compile(r"把(?!关|握|手).{1,16}|给[A-Z\d]{3,}|\b(put|set|take|move|turn|switch|get rid of)\b", re.I)
 _OWN = re.compile(r"我的|我家|我们家|我车|\bmy\b|\bmine\b|我.{0,6}(哪|几|多少|什么|啥)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """How a sentence is said, found once for all tools."""
+    """How a sentence is said, found once for all tools. `foreign`: in a language that no tool's text is in; `typed`:
+    with an id, a day, a time or a number; `acts`: something is to be done with something (把它退了)."""
 
     verbs: frozenset[str]
     question: bool
@@ -47,9 +49,13 @@ class Tone:
     fault: bool
     past: bool
     own: bool
+    foreign: bool
+    typed: bool
+    with_id: bool
+    acts: bool
 
 
-def tone(text: str, verbs: frozenset[str]) -> Tone:
+def tone(text: str, verbs: frozenset[str], foreign: bool, typed: bool, with_id: bool) -> Tone:
     return Tone(
         verbs,
         bool(QUESTION.search(text)),
@@ -58,6 +64,10 @@ def tone(text: str, verbs: frozenset[str]) -> Tone:
         bool(FAULT.search(text)),
         bool(_PAST.search(text)),
         bool(_OWN.search(text)),
+        foreign,
+        typed,
+        with_id,
+        bool(_ACTS.search(text)),
     )
 
 
@@ -75,8 +85,8 @@ class Said:
     meant: Meant
 
 
-def for_tool(said: Said, how: Tone, scene: Scene, ids: frozenset[str], own_verb: bool) -> dict[str, float]:
-    """What speaks for (or, by its weight, against) one tool."""
+def for_tool(said: Said, how: Tone, scene: Scene, ids: Mapping[str, int], own_verb: bool) -> dict[str, float]:
+    """What speaks for (or, by its weight, against) one tool. `ids` are those said, each with how many tools take it."""
     tool = said.tool
     kind = "write" if tool.write else "read"
     evidence = {
@@ -86,9 +96,15 @@ def for_tool(said: Said, how: Tone, scene: Scene, ids: frozenset[str], own_verb:
         "words": said.meant.sum / 4,
         "words_share": said.meant.share,
         "words_title": said.meant.title,
+        "either_title": max(said.title, said.meant.title),
+        "either_share": max(said.covered, said.meant.share),
+        "title_and_verb": max(said.title, said.meant.title) * bool(tool.verbs & how.verbs or own_verb),
         "write": float(tool.write),
-        f"left_{kind}": float(min(len(said.left), 4)),
+        f"left_{'typed' if how.typed else 'bare'}_{kind}": float(min(len(said.left), 4)),
+        f"whole_{'typed' if how.typed else 'bare'}_{kind}": float(not said.left),
     }
+    if how.foreign:
+        evidence |= {f"foreign_{name}": evidence[name] for name in ("words", "words_share", "words_title")}
     evidence |= _of_values(said, ids, scene)
     evidence |= dict.fromkeys(_of_verbs(tool, how, own_verb), 1.0)
     return evidence
@@ -107,6 +123,8 @@ def _of_verbs(tool: Tool, how: Tone, own_verb: bool) -> list[str]:
         "writes_for_read": not tool.write and bool(verbs) and "lookup" not in verbs,
         "other_class": tool.write and not own and bool(verbs & set(_STRICT)),
         "strict_for_read": not tool.write and bool(verbs & set(_STRICT)),
+        "writes_id_for_read": not tool.write and how.with_id and bool(verbs) and "lookup" not in verbs,
+        "acts_for_read": not tool.write and how.acts,
         "question_for_write": tool.write and how.question and not how.request,
         "request_for_write": tool.write and how.request,
         "want_for_create": "create" in tool.verbs and how.want,
@@ -121,7 +139,7 @@ def _of_verbs(tool: Tool, how: Tone, own_verb: bool) -> list[str]:
     return [name for name, holds in names.items() if holds] + unsaid
 
 
-def _of_values(said: Said, ids: frozenset[str], scene: Scene) -> dict[str, float]:
+def _of_values(said: Said, ids: Mapping[str, int], scene: Scene) -> dict[str, float]:
     slots = {slot.path: slot for slot in said.tool.slots}
     evidence: dict[str, float] = {}
     values = {str(f.value).upper() for f in said.found.values()}
@@ -133,6 +151,8 @@ def _of_values(said: Said, ids: frozenset[str], scene: Scene) -> dict[str, float
         kind = "loose" if loose else slot.kind
         name = f"has_{kind}" + ("" if slot.required or kind == "enum" else "_spare")
         evidence[name] = min(evidence.get(name, 0.0) + 1.0, 2.0)
+    takes = [ids[code] for code in ids if code in values]
+    evidence["id_of_few"] = 1 / min(takes) if takes else 0.0
     evidence["id_unused"] = float(sum(1 for code in ids if code not in values))
     for name, spans in (("plate", scene.spans.plates), ("email", scene.spans.emails), ("phone", scene.spans.phones)):
         evidence[f"{name}_unused"] = float(bool(spans) and not any(s.value.upper() in values for s in spans))
@@ -149,14 +169,20 @@ def _of_values(said: Said, ids: frozenset[str], scene: Scene) -> dict[str, float
     return evidence
 
 
-def for_none(text: str, said: Sequence[Said], scene: Scene, ids: frozenset[str], elsewhere: bool) -> dict[str, float]:
+def for_none(
+    text: str, said: Sequence[Said], scene: Scene, ids: Mapping[str, int], elsewhere: bool, foreign: bool
+) -> dict[str, float]:
     """What speaks for no tool at all."""
     best = max((s.covered for s in said), default=0.0)
     near = max((s.meant.share for s in said), default=0.0)
     return {
         "none": 1.0,
+        "foreign": float(foreign),
+        "foreign_none_words": (1.0 - near) * foreign,
         "none_terms": 1.0 - best,
         "none_words": 1.0 - near,
+        "none_untold": min((s.meant.untold for s in said), default=0.0) / 4,
+        "none_either": 1.0 - max((max(s.covered, s.meant.share) for s in said), default=0.0),
         "none_titles": 1.0 - max((max(s.title, s.meant.title) for s in said), default=0.0),
         "elsewhere": float(elsewhere),
         "told": float(bool(ELSEWHERE_TOLD.search(text))),
@@ -166,13 +192,18 @@ def for_none(text: str, said: Sequence[Said], scene: Scene, ids: frozenset[str],
         "how_to": float(bool(HOW_TO.search(text)) and not ids),
         "small_talk": float(bool(THANKS.match(text) or YES.match(text))),
         "no_id": float(not ids),
-        "nothing_typed": float(not (ids or scene.spans.days or scene.spans.numbers or scene.spans.clocks)),
+        "nothing_typed": float(not typed(scene, ids)),
         "asked": float(bool(QUESTION.search(text))),
         "request": float(bool(REQUEST.search(text))),
         "want": float(bool(WANT.search(text))),
         "fault": float(bool(FAULT.search(text))),
         "short": float(len(text) <= 4),
     }
+
+
+def typed(scene: Scene, ids: Mapping[str, int]) -> bool:
+    """Whether the sentence has anything that only an argument has."""
+    return bool(ids or scene.spans.days or scene.spans.numbers or scene.spans.clocks)
 
 
 def bare(found: Found) -> bool:

@@ -16,7 +16,7 @@ from integrations.models.embedded import enums
 from integrations.models.embedded.asking import Asking, Found
 from integrations.models.embedded.catalogue import Tool
 from integrations.models.embedded.labels import is_other
-from integrations.models.embedded.schema import Path, Slot
+from integrations.models.embedded.schema import NAMED, Path, Slot
 from integrations.models.embedded.spans import Spans
 from integrations.models.embedded.values import complaint, read
 from integrations.models.embedded.words import ANY, PAST
@@ -237,10 +237,11 @@ def _offered(slot: Slot, scene: Scene, asked: bool, offered: list[Choice], toget
 
 
 def derived(tool: Tool, slot: Slot) -> bool:
-    """A required kind with a value for "other" beside a required text: it is read from that text, not asked for."""
+    """A required kind with a value for "other" beside a required text that describes: it is read from that text, not
+    asked for."""
     if slot.kind != "enum" or slot.variant or not any(is_other(words) for words in slot.glosses.values()):
         return False
-    return any(s.kind == "text" and s.required for s in tool.slots)
+    return any(s.kind == "text" and s.required and (tool.reports or not NAMED.search(s.label)) for s in tool.slots)
 
 
 def derive(tool: Tool, values: dict[Path, Any]) -> None:

@@ -23,7 +23,7 @@ def label(about: str, name: str, title: str = "") -> tuple[str, str]:
     title_zh, title_en = halves(title)
     found = []
     for text, short, most, stops in ((zh, title_zh, 14, "：:，,。（(；;"), (en, title_en, 40, ":,.(;")):
-        said = _DETAIL.sub("", first_clause(text, stops))
+        said = _DETAIL.sub("", first_clause(text, stops + "：，。（；" if is_chinese(text) else stops))
         found.append(said if said and len(said) <= most else short or said[: most * 2] or words_of_name(name).lower())
     return found[0], found[1]
 

@@ -11,23 +11,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from integrations.models.embedded.catalogue import Tool
-from integrations.models.embedded.meaning import FAR, Vector, Words, nearness
+from integrations.models.embedded.meaning import FAR, PIVOT, Words, nearness, senses_of
 from integrations.models.embedded.text import STOP_EN, words_of_name
 from integrations.models.embedded.words import FILLER_ZH
 
 # Below this two words have nothing to do with each other.
-_LEAST = 0.38
+_LEAST = 0.45
 _KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Meant:
     """What a sentence has of one tool. `sum` and `share` weigh its words by rarity; `title` is the share of the tool's
-    title that the sentence has."""
+    title that the sentence has, `untold` what the sum lacks of the whole sentence."""
 
     sum: float = 0.0
     share: float = 0.0
     title: float = 0.0
+    untold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,12 @@ class Lexicon:
                 for word in self.content(text):
                     self._where[word][i] = max(self._where[word].get(i, 0.0), weight)
             self._titles.append([self.content(half, unknown=True) for half in dict.fromkeys((tool.zh, tool.en))])
-        self._vectors = {word: words.vector(words.ids[word]) for word in self._where}
+        vectors = {word: words.vector(word) for word in self._where}
+        self._vectors = {word: vector for word, vector in vectors.items() if vector is not None}
+        self._meaning: dict[str, dict[str, float]] = defaultdict(dict)
+        for word in self._where:
+            for sense, worth in senses_of(word).items():
+                self._meaning[sense][word] = worth
         in_titles = [word for titles in self._titles for title in titles for word in title]
         self._title_words = frozenset(in_titles)
         self._title_rarity = {w: math.log(1 + self._count / in_titles.count(w)) for w in self._title_words}
@@ -76,7 +82,7 @@ class Lexicon:
         for one in near:
             for word, nearest in one.titles.items():
                 said[word] = max(said.get(word, 0.0), nearest)
-        return [Meant(s, s / total, self._title(i, said)) for i, s in enumerate(sums)]
+        return [Meant(s, s / total, self._title(i, said), total - s) for i, s in enumerate(sums)]
 
     def _title(self, index: int, said: Mapping[str, float]) -> float:
         best = 0.0
@@ -89,28 +95,37 @@ class Lexicon:
     def _nearness(self, word: str) -> _Near:
         kept = self._near.get(word)
         if kept is None:
-            kept = self._near[word] = self._measure(self._words.vector(self._words.ids[word]), word)
+            kept = self._near[word] = self._measure(word)
             while len(self._near) > _KEPT:
                 self._near.popitem(last=False)
         return kept
 
-    def _measure(self, vector: Vector, said: str) -> _Near:
+    def _measure(self, said: str) -> _Near:
         tools: dict[int, float] = {}
-        titles: dict[str, float] = {}
+        near = self._translations(said)
+        vector = self._words.vector(said)
         for word, other in self._vectors.items():
-            if (vector.signs ^ other.signs).bit_count() > FAR:  # most of them: told without a call
+            if vector is None or (vector.signs ^ other.signs).bit_count() > FAR:  # most of them: told without a call
                 continue
             cosine = 1.0 if word == said else nearness(vector, other)
-            if cosine <= _LEAST:
-                continue
-            near = (cosine - _LEAST) / (1 - _LEAST)
-            if word in self._title_words:
-                titles[word] = near
+            if cosine > _LEAST:
+                near[word] = max(near.get(word, 0.0), (cosine - _LEAST) / (1 - _LEAST))
+        for word, nearest in near.items():
             for i, weight in self._where[word].items():
-                tools[i] = max(tools.get(i, 0.0), near * weight)
+                tools[i] = max(tools.get(i, 0.0), nearest * weight)
         most = max(tools.values(), default=0.0)
         spread = sum(tools.values()) / most if most else 0.0
+        titles = {word: nearest for word, nearest in near.items() if word in self._title_words}
         return _Near(tools, math.log(1 + (self._count - spread + 0.5) / (spread + 0.5)), titles)
+
+    def _translations(self, said: str) -> dict[str, float]:
+        """The tools' words that a word is put as, or that are put as the same."""
+        near: dict[str, float] = {}
+        for sense, worth in senses_of(said).items():
+            for word, other in self._meaning.get(sense, {}).items():
+                whole = worth * other if said.isascii() or word.isascii() else worth * other * PIVOT
+                near[word] = max(near.get(word, 0.0), whole)
+        return near
 
 
 def _fields(tool: Tool) -> list[tuple[str, float]]:

@@ -28,7 +28,7 @@ _ENGLISH |= {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "couple": 2
 ZH_NUMBER = "[零〇一二两俩仨三四五六七八九十百千万]+"
 _NUMBER = re.compile(
     rf"(?P<digits>(?<![A-Za-z\d.\-])\d+(?:,\d{{3}})*(?:\.\d+)?(?![\d\-]))|(?P<zh>{ZH_NUMBER})|(?P<half>半)"
-    rf"|(?P<en>\b(?:{'|'.join(_ENGLISH)})\b)",
+    rf"|(?P<en>\b(?:{'|'.join(_ENGLISH)})\b)|(?P<one>\ban?(?=\s+(?:hour|hr|minute|day|week|month|year)\b))",
     re.I,
 )
 # Family → how its unit is written behind (or before) a number. The last is what a label says of it.
@@ -134,7 +134,7 @@ def numbers(text: str) -> list[Number]:
             )
         ):
             continue
-        whole = None if match["digits"] else to_int(match["zh"] or match["en"])
+        whole = 1 if match["one"] else None if match["digits"] else to_int(match["zh"] or match["en"])
         if not match["digits"] and whole is None:
             continue
         value = Decimal(match["digits"].replace(",", "") if match["digits"] else whole or 0)

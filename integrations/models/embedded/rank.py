@@ -15,12 +15,13 @@ from pathlib import Path as File
 
 from integrations.models.embedded import meaning
 from integrations.models.embedded.asking import Found
-from integrations.models.embedded.catalogue import Tool, compile_tools
-from integrations.models.embedded.evidence import Said, for_none, for_tool, tone
+from integrations.models.embedded.catalogue import Tool, compile_tools, texts_of
+from integrations.models.embedded.evidence import Said, for_none, for_tool, tone, typed
 from integrations.models.embedded.extract import Scene, extract, missing
 from integrations.models.embedded.lexicon import Lexicon, Meant
 from integrations.models.embedded.schema import Path
-from integrations.models.embedded.text import canonical, terms
+from integrations.models.embedded.slips import Slips
+from integrations.models.embedded.text import canonical, is_chinese, normalise, spoken, terms
 from integrations.models.embedded.verbs import verbs_of
 from integrations.models.embedded.words import ELSEWHERE
 from schemas.tool import SEARCH_TOOLS, ToolSpec
@@ -31,8 +32,12 @@ ALIKE = 0.75
 # What likeness to an example adds; set by hand, for the documents that the weights are fitted on have none.
 _EXAMPLE = 6.0
 # The odds (natural logarithm) over meaning nothing and over the next tool from which a tool is called.
-_READ, _WRITE, _STRICT = 0.0, 0.0, 0.5
-_AHEAD = 0.4
+_READ, _WRITE, _STRICT = -1.0, -1.0, -0.5
+_AHEAD = 0.8
+# The same odds from which a write needs no verb: where it is asked for more first, and where it would be sent at once.
+_SURE, _SURE_WHOLE = 0.5, 2.5
+# How far behind a write that lacks its verb another tool may be and still be meant.
+_BEHIND = 1.5
 # The share of a title that a sentence has where it stands for the verb.
 _NEAR_TITLE = 0.4
 _STRICTLY = frozenset({"cancel", "change", "pay", "rate"})
@@ -55,7 +60,8 @@ class Ranked:
     """A tool with its score (the natural logarithm of its odds against no tool) and what the sentence fills.
 
     `coverage` is the share of the sentence that the tool's text has, `allowed` whether it has what a write needs,
-    `lift` what its place in a choice adds to its rank alone, `asked` that a question is no order.
+    `lift` what its place in a choice adds to its rank alone, `asked` that a question or a look is no order, `whole`
+    whether it is a write that lacks no argument.
     """
 
     tool: Tool
@@ -66,6 +72,7 @@ class Ranked:
     allowed: bool
     lift: float = 0.0
     asked: bool = False
+    whole: bool = False
 
 
 class Catalogue:
@@ -83,8 +90,10 @@ class Catalogue:
         self.by_name = {tool.name: tool for tool in self.tools}
         self._spread = Counter(term for tool in self.tools for term in tool.terms)
         self._all_text = canonical(" ".join(spec.description for spec in specs))
+        self._chinese = is_chinese(self._all_text)
         words = meaning.words()
         self.lexicon = Lexicon(words, self.tools) if words is not None else None
+        self._slips = Slips(words, (text for spec in specs for text in texts_of(spec))) if words is not None else None
         self.weights = weights()["words" if words is not None else "terms"]
         self._titles = [
             [{t: w for t, w in terms(half, query=True).items() if len(t) > 1} for half in dict.fromkeys((t.zh, t.en))]
@@ -114,6 +123,15 @@ class Catalogue:
                 best = max(best, sum(self.rarity(term) for term in title if term in query) / whole)
         return best
 
+    def heard(self, text: str) -> str:
+        """A sentence as it is read: one spelling for digits and signs, the slips that hide a tool's word put right."""
+        plain = spoken(normalise(text)).strip()
+        return self._slips.mend(plain) if self._slips is not None else plain
+
+    def foreign(self, text: str) -> bool:
+        """Whether the sentence is Chinese and no tool's text is: only what words mean speaks for a tool then."""
+        return is_chinese(text) and not self._chinese
+
     def elsewhere(self, text: str) -> bool:
         """Whether the sentence is about something in the world that no tool's text mentions."""
         return any(match.group().lower() not in self._all_text for match in ELSEWHERE.finditer(text))
@@ -128,8 +146,10 @@ def evidence_of(
     total = sum(weight * catalogue.rarity(term) for term, weight in query.items()) or 1.0
     verbs, plain = verbs_of(text), canonical(text)
     said_terms = frozenset(terms(text)) if verbs <= {"create"} else frozenset()
-    ids = frozenset(c.value.upper() for c in scene.spans.codes if any(_takes(t, c.value) for t in catalogue.tools))
-    how = tone(text, verbs)
+    takers = {c.value.upper(): sum(_takes(t, c.value) for t in catalogue.tools) for c in scene.spans.codes}
+    ids = {code: count for code, count in takers.items() if count}
+    foreign = catalogue.foreign(text)
+    how = tone(text, verbs, foreign, typed(scene, ids), bool(ids))
     meant = catalogue.lexicon.meant(unread) if catalogue.lexicon else [Meant()] * len(catalogue.tools)
     found: list[tuple[Said, dict[str, float]]] = []
     for i, tool in enumerate(catalogue.tools):
@@ -146,7 +166,7 @@ def evidence_of(
             meant[i],
         )
         found.append((said, for_tool(said, how, scene, ids, bool(tool.own_verb & said_terms))))
-    none = for_none(text, [said for said, _ in found], scene, ids, catalogue.elsewhere(text))
+    none = for_none(text, [said for said, _ in found], scene, ids, catalogue.elsewhere(text), foreign)
     return found, none
 
 
@@ -167,7 +187,9 @@ def rank(catalogue: Catalogue, text: str, scene: Scene, places: Mapping[str, flo
             said.likeness,
             _allowed(said, evidence, text),
             places.get(said.tool.name, 0.0),
-            bool(evidence.get("question_for_write")) and not evidence.get("want_for_create"),
+            bool(evidence.get("looks_up_for_write"))
+            or (bool(evidence.get("question_for_write")) and not evidence.get("want_for_create")),
+            said.tool.write and not said.left,
         )
         for said, evidence in found
     ]
@@ -220,16 +242,26 @@ def _allowed(said: Said, evidence: Mapping[str, float], text: str) -> bool:
     return near or bool(evidence.get("want_for_create")) or (not said.left and len(typed) >= 2)
 
 
+def _sure(top: Ranked, others: Sequence[Ranked]) -> bool:
+    """Whether so much more speaks for a write than for all else that it needs no verb; one that would be sent at once
+    needs more."""
+    ahead = top.score + top.lift - max((r.score + r.lift for r in others), default=-math.inf)
+    bar = _SURE_WHOLE if top.whole else _SURE
+    return not top.asked and top.score >= bar and ahead >= bar + 1
+
+
 def clear(ranked: Sequence[Ranked]) -> Ranked | None:
     """The tool the sentence means, if it means one at all: a write that would be sent at once only well ahead of the
     next tool."""
-    ranked = [r for r in ranked if r.allowed]
     if not ranked:
+        return None
+    first = ranked[0]
+    ranked = [r for i, r in enumerate(ranked) if r.allowed or (i == 0 and _sure(r, ranked[1:]))]
+    if not ranked or first.score - ranked[0].score > _BEHIND:
         return None
     top = ranked[0]
     ahead = top.score + top.lift - max((r.score + r.lift for r in ranked[1:]), default=-math.inf)
     bar = _READ if not top.tool.write else _STRICT if top.tool.verbs & _STRICTLY else _WRITE
     if top.likeness >= ALIKE:
         return top
-    whole = top.tool.write and not missing(top.tool, {path: f.value for path, f in top.found.items()})
-    return None if top.score < bar or (whole and (ahead < _AHEAD or top.asked)) else top
+    return None if top.score < bar or (top.whole and ahead < (_SURE_WHOLE if top.asked else _AHEAD)) else top

@@ -20,7 +20,11 @@ Path = tuple[str, ...]
 Role = Literal["from", "to", ""]
 _MAX_SLOTS, _MAX_DEPTH = 80, 6
 _FROM = re.compile(r"from|start|begin|since|after|min(?!ute)|earliest|开始|起始|最早|从|第一", re.I)
-_TO = re.compile(r"^to$|To$|_to$|\bto\b|end|until|before|latest|finish|截止|结束|最晚|到$|至|最后", re.I)
+_TO = re.compile(
+    r"^to$|^to(?-i:[A-Z_])|To$|_to$|\bto\b|end|until|before|latest|finish|截止|结束|最晚|到$|至|最后", re.I
+)
+# The label of a text that is a name or a title, and tells no kind.
+NAMED = re.compile(r"名|标题|题目|name|title|called", re.I)
 _PAGING = re.compile(
     r"^(page|pageNum|pageNo|pageSize|pageIndex|page_?size|page_?no|size|limit|offset|cursor|skip|top"
     r"|start|rows|per_?page|order_?by\w*|sort\w*|isAsc)$",
@@ -53,6 +57,10 @@ class Slot:
         return self.path[-1]
 
     @property
+    def label(self) -> str:
+        return f"{self.zh} {self.en} {self.name}"
+
+    @property
     def paging(self) -> bool:
         return bool(_PAGING.match(self.name)) and not self.required
 
@@ -70,6 +78,8 @@ def slots_of(parameters: Mapping[str, Any]) -> tuple[Slot, ...]:
         if len(found) == _MAX_SLOTS:
             break
         found.append(slot)
+    if not any(slot.role == "from" for slot in found):  # an end without a beginning is a day like any other
+        found = [replace(slot, role="") for slot in found]
     return tuple(found)
 
 

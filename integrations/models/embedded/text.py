@@ -84,8 +84,14 @@ _SPOKEN = re.compile(
 )
 
 
+# Verbs that a count parts from what they are one word with: 登个记, 打个分.
+_PARTED = re.compile(r"([登报打评挂退开充缴交查续预])(?:一?个|一下)([记名分价号修款票值费单约])")
+
+
 def spoken(text: str) -> str:
-    """Digits said one by one as digits (LN二零四五, 六零零一), letters that are spelt (m o 205512) as one word."""
+    """Verbs that are parted (登个记) and letters that are spelt (m o 205512) as one word, digits said one by one as
+    digits (LN二零四五, 六零零一)."""
+    text = _PARTED.sub(r"\1\2", text)
     text = _SPELT.sub(lambda m: m[1].replace(" ", ""), text)
     return _SPOKEN.sub(lambda m: m[0].translate(_DIGITS_ZH), text)
 
@@ -116,16 +122,18 @@ def stem(word: str) -> str:
     """A light English stem: rooms → room, leaking → leak, paid → pay."""
     word = word.removesuffix("'s")
     if word in _SAME:
-        return _SAME[word]
+        return _root(_SAME[word])
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     for ending, put in (("ies", "y"), ("sses", "ss"), ("ings", ""), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "us", "is")):
             word = word[: len(word) - len(ending)] + put
             break
-    if word in _SAME:
-        return _SAME[word]
-    return word.removesuffix("e") if len(word) > 4 else word
+    return _root(_SAME.get(word, word))
+
+
+def _root(word: str) -> str:
+    return word.removesuffix("e") if len(word) > 3 else word
 
 
 def words_of_name(name: str) -> str:

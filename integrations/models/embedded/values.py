@@ -151,8 +151,9 @@ def _number(slot: Slot, asking: Asking) -> Found | None:
     if not chosen and (one := amounts.alone(slot, text)) is not None:
         chosen = [one]
     if not chosen and asking.rivals == 1 and slot.required:  # the one number for the one number that is needed
-        plain = [n for n in free if not n.unit and n.value < _NO_ID]
-        chosen = plain if len(plain) == 1 else []
+        plain = [n for n in free if not n.unit and n.value < _NO_ID and text[n.start : n.end] != "一"]  # 一甩
+        small = [n for n in plain if n.value < _NO_COUNT]
+        chosen = plain if len(plain) == 1 else small if len(small) == 1 else []
     for number in chosen:
         value = number.value
         if number.unit == "money" and re.search(r"（分）|\(分\)|\bfen\b|\bcents\b|以分", slot.about):
@@ -166,6 +167,8 @@ def _number(slot: Slot, asking: Asking) -> Found | None:
 
 # A longer number without a unit is an id.
 _NO_ID = 100_000
+# Beside a smaller one, such a number is an id too.
+_NO_COUNT = 1000
 
 
 def _name(slot: Slot, asking: Asking) -> Found | None:
@@ -211,7 +214,7 @@ def _place(slot: Slot, asking: Asking) -> Found | None:
     return Found(value, min(p.start for p in places), max(p.end for p in places))
 
 
-_VALUE = re.compile(r"(?:是|为|写|填|[：:])?\s*([^，,。；;！!？?\s]{2,60})")
+_VALUE = re.compile(r"(?:是|为|写|填|叫做?|[：:])?\s*([^，,。；;！!？?\s]{2,60})")
 
 
 def _text(slot: Slot, asking: Asking) -> Found | None:

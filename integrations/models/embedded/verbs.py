@@ -17,7 +17,7 @@ RECORDS = re.compile(
 DONE = re.compile(
     r"[没未已经欠][经有]?[交缴付取撤评]|[交缴付]过|(要|该|应)[交缴付].{0,8}(多少|几|吗|[?？])"
     r"|[交缴付取]了(没|吗|哪|什么|多少)|怎么.{0,6}[交缴付]了"
-                   r"|\b(did|have|has) (i|we) pa(y|id)|\bpaid\b|\bunpaid\b|(已|被|了).{0,2}取消|取消(了.*(吗|没|哪"
+                   r"|\b(did|have|has) (i|we) pa(y|id)|\bpaid\b|\bunpaid\b|(已|被).{0,2}取消|取消(了.*(吗|没|哪"
                    r"|什么|多少|几)|的)(?!吧)"
                    r"|\bcancelled\b|\bto pay\b(?=.*\?)", re.I)  # fmt: skip
 HOW_TO = re.compile(r"怎么(?!样|回事|了|这么)|如何|\bhow (do|can|to)\b", re.I)

@@ -74,7 +74,8 @@ QUESTION = re.compile(
 # Phrased as a question, meant as a request.
 REQUEST = re.compile(
     r"(能|可以|可不可以|能不能|行不行|行吗|好吗|可否).*(吗|么|不|[?？]|行|好)?|帮我|帮忙|麻烦|请"
-    r"|\b(can|could|would|will) (you|someone|somebody|i)\b|\bplease\b|\bpls\b",
+    r"|\b(can|could|would|will) (you|someone|somebody|i)\b|\b(can|could|would) (?:[\w'-]+ ){1,5}(be|get) \w+(ed|en)\b"
+    r"|\bplease\b|\bpls\b",
     re.I,
 )
 WHY = re.compile(r"为什么|为啥|怎么办|怎么回事|\bwhy\b|\bhow come\b", re.I)
