@@ -1,0 +1,82 @@
+"""The measured situations: what is asked of a server, and the figures that come of it. Used by `run.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.speed.figures import Figures
+from bench.speed.job import Job, Told
+from bench.speed.lab import LabError, cores, load
+from bench.speed.servers import Server, World
+
+DELTAS = 100
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How long the parts take: the full measure, or a short one."""
+
+    burst_s: float
+    paced_turns: int
+    first_turns: int
+
+
+FULL, SHORT = Scale(4, 3, 60), Scale(1.5, 1, 20)
+
+
+def measured(server: Server, world: World, job: Job) -> tuple[Told, Figures]:
+    """Do the job. Raises `LabError` where anything was wrong with what the clients got, or where the server did not ask
+    the model twice and the upstream once for each turn."""
+    before = world.asked()
+    told = load(job, cores()[1])
+    if not told.whole:
+        raise LabError(f"{server.kind.name}: {told}")
+    if server.kind.works:
+        turns = told.turns + job.warmup * job.connections
+        asked = tuple(after - earlier for after, earlier in zip(world.asked(), before, strict=True))
+        if asked != (2 * turns, turns):
+            raise LabError(f"{server.kind.name}: {turns} turns asked (model, upstream) {asked} times")
+    return told, {
+        "turns_per_cpu_s": told.turns / told.cpu_s if told.cpu_s else float("nan"),
+        "cpu_ms_per_turn": told.cpu_s / told.turns * 1e3,
+        "cpu_percent": told.cpu_s / told.seconds * 100,
+        "turns_per_s": told.turns / told.seconds,
+        **told.figures,
+    }
+
+
+def burst(server: Server, world: World, scale: Scale) -> Figures:
+    """20 clients that ask without pause; the whole answer arrives at once."""
+    job = _job(server, deltas=f"fake:n={DELTAS}", connections=20, seconds=scale.burst_s, warmup=2)
+    return measured(server, world, job)[1]
+
+
+def paced(server: Server, world: World, scale: Scale) -> Figures:
+    """40 clients, 50 deltas a second each, stamped."""
+    stamp = ",stamp=1" if server.kind.works else ""
+    deltas = f"fake:n={DELTAS},ms=20,size=24{stamp}"
+    if not server.kind.works:  # it does not wait between frames
+        job = _job(server, deltas=deltas, connections=40, seconds=scale.burst_s)
+    else:
+        job = _job(server, deltas=deltas, connections=40, turns=scale.paced_turns, stagger_s=1)
+    figures = measured(server, world, job)[1]
+    return figures | {"cpu_us_per_delta": figures["cpu_ms_per_turn"] / DELTAS * 1e3}
+
+
+def first(server: Server, world: World, scale: Scale) -> Figures:
+    """One client alone: the time to its first chunk."""
+    if not server.kind.works:
+        return {}
+    job = _job(server, deltas="fake:n=20,ms=5", turns=scale.first_turns, warmup=10)
+    return measured(server, world, job)[1]
+
+
+PARTS: dict[str, Callable[[Server, World, Scale], Figures]] = {"burst": burst, "paced": paced, "first": first}
+
+# Turns after which a client comes back on a new connection, and so with a new conversation.
+SESSION = 5
+
+
+def _job(server: Server, **more: object) -> Job:
+    return Job(url=server.url, server=server.pid, hello=server.kind.hello, session=SESSION, **more)  # type: ignore[arg-type]
