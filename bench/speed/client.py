@@ -16,7 +16,7 @@ import msgspec
 from picows import WSListener, WSMsgType, ws_connect
 
 from bench.fake_deltas import Shape
-from bench.speed.delivery import Bubble
+from bench.speed.delivery import Bubble, Verdict
 from bench.speed.grammar import Frame, FrameOrder
 from bench.speed.job import Job
 
@@ -54,13 +54,15 @@ class Client(WSListener):  # type: ignore[misc]  # picows is in the load client'
     @classmethod
     async def connect(cls, job: Job, shape: Shape, number: int) -> Client:
         """A connection that has greeted, where the job says so."""
-        url = job.url.replace("{user}", f"u{number}")
-        headers = {"Authorization": f"Bearer {job.token}-{number}"}
+        url, token = (text.replace("{user}", f"u{number}") for text in (job.url, job.token))
         _, client = await ws_connect(
-            lambda: cls(job, shape), url, websocket_handshake_timeout=30, extra_headers=headers
+            lambda: cls(job, shape),
+            url,
+            websocket_handshake_timeout=30,
+            extra_headers={"Authorization": f"Bearer {token}"},
         )
         assert isinstance(client, cls)
-        client.token = f"{job.token}-{number}"
+        client.token = token
         if job.hello:
             client._send({"type": "hello", "v": 1, "token": client.token})
             await asyncio.wait_for(client._ready, job.timeout_s)
@@ -69,7 +71,7 @@ class Client(WSListener):  # type: ignore[misc]  # picows is in the load client'
     def ask(self) -> asyncio.Future[bool]:
         """Ask; done with True at the terminal, with False where the connection is lost before."""
         job = self._job
-        query = f"{job.query} {job.deltas}"
+        query = f"{job.query} {job.deltas}".strip()
         self._bubble = Bubble(self._shape)
         self._done = asyncio.get_running_loop().create_future()
         self._began, self._last = time.perf_counter(), 0.0
@@ -133,7 +135,7 @@ class Client(WSListener):  # type: ignore[misc]  # picows is in the load client'
 
     def _end(self, now: float) -> None:
         assert self._done is not None
-        seen, verdict = self.seen, self._bubble.verdict()
+        seen, verdict = self.seen, self._bubble.verdict() if self._job.deltas else Verdict()
         for name in ("lost", "repeated", "reordered", "garbled"):
             seen.counts[name] += getattr(verdict, name)
         seen.faults += self._order.faults

@@ -14,8 +14,10 @@ class Job(msgspec.Struct, kw_only=True):
     """A load. `turns` for each connection, or as many as `seconds` allow where it is 0; after `session` turns a client
     comes back on a new connection, where it is not 0. `stagger_s` is over how long the connections begin.
 
-    `hello`: clients greet as those of the project's library do, else they are the tutorial's. `active`: every
-    connection asks once, and is looked at after `hold_s` while all turns are under way; nothing else is counted."""
+    `deltas` is what the played model is to answer (`bench/fake_deltas.py`); where it is empty, the answer's text is not
+    looked at. `{user}` in `url` and `token` becomes a name for each connection. `hello`: clients greet as those of the
+    project's library do, else they are the tutorial's. `active`: every connection asks once, and memory is looked at
+    after `hold_s` while all turns are under way; nothing else is counted."""
 
     url: str
     server: int
@@ -31,7 +33,7 @@ class Job(msgspec.Struct, kw_only=True):
     hold_s: float = 0
     timeout_s: float = 120
     query: str = "show my bills"
-    token: str = "bench-token"
+    token: str = "bench-token-{user}"
 
 
 class Told(msgspec.Struct, kw_only=True):

@@ -13,10 +13,11 @@ import msgspec
 import uvloop
 
 from bench.fake_deltas import Shape
+from bench.idle_connections import resident_kib
 from bench.speed.client import Client, Seen
 from bench.speed.figures import percentile
 from bench.speed.job import Job, Told
-from bench.speed.usage import cpu_s, memory_kib
+from bench.speed.usage import cpu_s
 
 _AT_ONCE = 64  # handshakes
 _FAULTS = 5  # that are told
@@ -63,13 +64,13 @@ async def _turns(job: Job, shape: Shape) -> Told:
 
 async def _active(job: Job, shape: Shape) -> Told:
     """Every connection asks; what the server's memory is while all turns are under way, each."""
-    before = memory_kib(job.server)
+    before = resident_kib(job.server)
     clients = await _connect_all(job, shape)
-    connected = memory_kib(job.server)
+    connected = resident_kib(job.server)
     answers = [client.ask() for client in clients]
     await asyncio.sleep(job.hold_s)
     ended = sum(answer.done() for answer in answers)
-    grown = memory_kib(job.server) - before
+    grown = resident_kib(job.server) - before
     told = _told(Seen(), 0, job.hold_s)
     told.figures = {
         "kib_per_connection": (connected - before) / job.connections,

@@ -10,7 +10,7 @@ from bench.speed.job import Job, Told
 from bench.speed.lab import LabError, cores, load
 from bench.speed.servers import Server, World
 
-DELTAS = 100
+DELTAS, FIRST = 100, "fake:n=20,ms=5"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ FULL, SHORT = Scale(4, 3, 60), Scale(1.5, 1, 20)
 
 def measured(server: Server, world: World, job: Job) -> tuple[Told, Figures]:
     """Do the job. Raises `LabError` where anything was wrong with what the clients got, or where the server did not ask
-    the model twice and the upstream once for each turn."""
+    the model twice and the upstream once, with the resident's token, for each turn."""
     before = world.asked()
     told = load(job, cores()[1])
     if not told.whole:
@@ -35,8 +35,8 @@ def measured(server: Server, world: World, job: Job) -> tuple[Told, Figures]:
     if server.kind.works:
         turns = told.turns + job.warmup * job.connections
         asked = tuple(after - earlier for after, earlier in zip(world.asked(), before, strict=True))
-        if asked != (2 * turns, turns):
-            raise LabError(f"{server.kind.name}: {turns} turns asked (model, upstream) {asked} times")
+        if asked != (2 * turns, turns, turns):
+            raise LabError(f"{server.kind.name}: {turns} turns asked (model, upstream, with a token) {asked} times")
     return told, {
         "turns_per_cpu_s": told.turns / told.cpu_s if told.cpu_s else float("nan"),
         "cpu_ms_per_turn": told.cpu_s / told.turns * 1e3,
@@ -68,7 +68,14 @@ def first(server: Server, world: World, scale: Scale) -> Figures:
     """One client alone: the time to its first chunk."""
     if not server.kind.works:
         return {}
-    job = _job(server, deltas="fake:n=20,ms=5", turns=scale.first_turns, warmup=10)
+    job = _job(server, deltas=FIRST, turns=scale.first_turns, warmup=10)
+    return measured(server, world, job)[1]
+
+
+def streams(server: Server, world: World, scale: Scale) -> Figures:
+    """200 clients, 33 deltas a second each, stamped: 6,600 deltas a second."""
+    deltas = f"fake:n={DELTAS},ms=30,size=24,stamp=1"
+    job = _job(server, deltas=deltas, connections=200, turns=scale.paced_turns, stagger_s=3)
     return measured(server, world, job)[1]
 
 

@@ -1,7 +1,6 @@
-"""`python -m bench.speed.run [--only steward,hand] [--rounds 3] [burst] [paced] [first]`: servers compared in one run.
+"""`python -m bench.speed.run [--only steward,hand] [--rounds 3] [burst] [paced] [first]`: turns per CPU-second.
 
-All servers run side by side on one core, idle but the one that is asked, so each part is measured of one after another
-within seconds; the one that begins changes with the round. Medians of the rounds are printed, with their spread.
+The quick part of `make bench` (`all.py`), for work on the server; writes no file.
 """
 
 from __future__ import annotations
@@ -9,72 +8,61 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 
 from bench.speed import parts
-from bench.speed.figures import Figures, median, spread
+from bench.speed.compare import Rounds, compare, middle, ratio, spread_of
+from bench.speed.figures import median
 from bench.speed.lab import LabError, end_on_signals
-from bench.speed.parts import FULL, PARTS, SHORT, Scale
-from bench.speed.servers import KINDS, server, world
+from bench.speed.parts import FULL, PARTS, SHORT
+from bench.speed.servers import KINDS, world
 
-Rounds = dict[tuple[str, str], list[Figures]]  # by part and server
-
-
-def compare(names: list[str], wanted: list[str], rounds: int, scale: Scale) -> Rounds:
-    """Every part of every server in each round."""
-    found: Rounds = {(part, name): [] for part in wanted for name in names}
-    with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as around:
-        for number in range(rounds):
-            turned = names[number % len(names) :] + names[: number % len(names)]
-            with ExitStack() as stack:
-                running = [stack.enter_context(server(KINDS[name], around)) for name in turned]
-                for part in wanted:
-                    for one in running:
-                        found[part, one.kind.name].append(PARTS[part](one, around, scale))
-            print(f"round {number + 1} of {rounds} done", file=sys.stderr, flush=True)
-    return found
+COLUMNS = {
+    "CPU ms/turn": "cpu_ms_per_turn",
+    "first p50 ms": "first_p50_ms",
+    "late p99 ms": "late_p99_ms",
+    "chunks/turn": "chunks_per_turn",
+}
 
 
 def show(found: Rounds, names: list[str], wanted: list[str]) -> None:
     """The table, for a terminal."""
+    busy = median([one["share"] for one in found["busy", ""]])
+    floor = middle(found, "first", "direct", "first_p50_ms")
+    print(f"other work on the cores: {busy:.0%}; first delta without a gateway: {floor:.2f} ms")
     for part in wanted:
-        print(f"\n{part:8} {'turns/CPU-s':>12} {'spread':>7} {'× hand':>7} {'CPU ms/turn':>12} {'first p50':>10} "
-              f"{'late p99':>9} {'chunks':>7}")  # fmt: skip
-        base = median([one["turns_per_cpu_s"] for one in found.get((part, "hand"), []) if one])
+        print(
+            f"\n{part:8} {'turns/CPU-s':>12} {'spread':>7} {'× hand':>7}" + "".join(f"{name:>13}" for name in COLUMNS)
+        )
         for name in names:
-            rounds = [one for one in found[part, name] if one]
-            if not rounds:
-                continue
-
-            def middle(figure: str, rounds: list[Figures] = rounds) -> float:
-                return median([one[figure] for one in rounds if figure in one])
-
-            rate = middle("turns_per_cpu_s")
-            print(f"{name:8} {rate:12.1f} {spread([one['turns_per_cpu_s'] for one in rounds]):7.1%} {rate / base:7.2f} "
-                  f"{middle('cpu_ms_per_turn'):12.3f} {middle('first_p50_ms'):10.2f} {middle('late_p99_ms'):9.2f} "
-                  f"{middle('chunks_per_turn'):7.1f}")  # fmt: skip
+            rate = middle(found, part, name, "turns_per_cpu_s")
+            if rate == rate:
+                apart = spread_of(found, part, name, "turns_per_cpu_s")
+                times = ratio(found, part, name, "hand", "turns_per_cpu_s")
+                more = (f"{middle(found, part, name, figure):13.2f}" for figure in COLUMNS.values())
+                print(f"{name:8} {rate:12.1f} {apart:7.1%} {times:7.2f}" + "".join(more))
 
 
 def main() -> None:
     """Exit code 1 where something could not be measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="part", default=list(PARTS), help=", ".join(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--only", default="steward,hand,agents,pydantic,raw", help="servers, separated by commas")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--short", action="store_true", help="shorter parts")
     parser.add_argument("--session", type=int, default=parts.SESSION, help="turns of one conversation; 0 is no limit")
     given = parser.parse_args()
-    names = given.only.split(",")
-    if unknown := [name for name in names if name not in KINDS] + [part for part in given.parts if part not in PARTS]:
+    names, wanted = given.only.split(","), given.parts or list(PARTS)
+    if unknown := [name for name in names if name not in KINDS] + [part for part in wanted if part not in PARTS]:
         parser.error(f"unknown: {', '.join(unknown)}")
     end_on_signals()
     parts.SESSION = given.session
     try:
-        found = compare(names, given.parts, given.rounds, SHORT if given.short else FULL)
+        with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as around:
+            found = compare(around, names, wanted, given.rounds, SHORT if given.short else FULL)
     except LabError as error:
         sys.exit(str(error))
-    show(found, names, given.parts)
+    show(found, names, wanted)
 
 
 if __name__ == "__main__":

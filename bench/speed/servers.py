@@ -67,11 +67,11 @@ class World:
     upstream: Upstream
     folder: Path
 
-    def asked(self) -> tuple[int, int]:
-        """How many requests the model and the upstream have had."""
+    def asked(self) -> tuple[int, int, int]:
+        """How many requests the model and the upstream have had, and those to the upstream that brought a token."""
         with urllib.request.urlopen(f"{self.model.removesuffix('/v1')}/stats", timeout=10) as answer:
             requests = json.loads(answer.read()).get("requests", 0)
-        return requests, self.upstream.turn("ok")
+        return requests, self.upstream.turn("ok"), self.upstream.authorised()
 
 
 @dataclass(frozen=True)
