@@ -83,7 +83,8 @@ async def _measure(world: World, deltas: str, turns: int) -> float:
 
 async def _link(url: str) -> _Link:
     address = urlsplit(url)
-    assert address.hostname is not None and address.port is not None
+    assert address.hostname is not None
+    assert address.port is not None
     _, link = await asyncio.get_running_loop().create_connection(_Link, address.hostname, address.port)
     return link
 

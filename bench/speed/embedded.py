@@ -14,6 +14,8 @@ from tests.support.steward import start_steward
 
 QUESTIONS = ("查询我的物业费账单", "帮我查一下停车记录", "我的维修单进度怎么样")
 
+_CLIENTS = 5
+
 
 def embedded(folder: Path, turns: int) -> dict[str, Figures]:
     """CPU milliseconds of a turn by question; the pauses of the model's typing cost no CPU, only time."""
@@ -31,10 +33,11 @@ def embedded(folder: Path, turns: int) -> dict[str, Figures]:
                 deltas="",
                 query=question,
                 token=DEMO_TOKEN,
-                connections=1,
+                connections=_CLIENTS,
                 turns=turns,
-                warmup=2,
+                warmup=1,
                 session=5,
+                stagger_s=1,
             )
             told = load(job, cores()[1])
             if not told.whole:

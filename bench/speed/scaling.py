@@ -25,18 +25,18 @@ Costs = dict[int, float]  # CPU milliseconds of a turn by size
 def history(world: World, sizes: tuple[int, ...], turns: int) -> Costs:
     """By turns that a conversation has had before."""
     found = {}
-    with server(KINDS["steward"], world, **_ALL_HISTORY) as steward:
+    with server(KINDS["steward"], world, _ALL_HISTORY) as steward:
         for size in sizes:
             found[size] = _cost(steward, world, turns=turns, warmup=size)
     return found
 
 
 def tools(world: World, sizes: tuple[int, ...], turns: int) -> Costs:
-    """By operations of the catalogue; beyond `STEWARD_MAX_TOOLS` (40) the model is offered those that the words need."""
+    """By operations of the catalogue; beyond `STEWARD_MAX_TOOLS` (40) a model is offered those that the words need."""
     found = {}
     for size in sizes:
         file = catalogue_of(size, world.folder)
-        with server(KINDS["steward"], world, STEWARD_UPSTREAMS=file) as one:
+        with server(KINDS["steward"], world, {"STEWARD_UPSTREAMS": file}) as one:
             found[size] = _cost(one, world, turns=turns, warmup=2)
     return found
 

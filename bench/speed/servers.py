@@ -10,7 +10,7 @@ import re
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,8 @@ RAISED = {
 }
 # As users have them; `start_steward` has others for tests.
 AS_DELIVERED = {"STEWARD_BUBBLE_S": "0.1", "STEWARD_TYPING_PAUSE_S": "0.02", "STEWARD_DRAIN_S": "1"}
+# PR_SET_PTRACER of any process, where Yama would let only a parent look (prctl(2)); elsewhere it does nothing.
+_TRACEABLE = "import ctypes; ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1), 0, 0, 0)"
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,11 @@ def world(folder: Path, *, tool: str = "") -> Iterator[World]:
 
 
 @contextmanager
-def server(kind: Kind, world: World, **settings: str) -> Iterator[Server]:
-    """One of them on its core; `settings` are Steward's. Raises `LabError` where it does not start."""
+def server(
+    kind: Kind, world: World, settings: Mapping[str, str] | None = None, *, traced: bool = False
+) -> Iterator[Server]:
+    """One of them on its core; `settings` are Steward's, and `traced` lets a profiler of another process look at it
+    where the system asks for that. Raises `LabError` where it does not start."""
     folder = world.folder / f"{kind.name}-{time.time_ns()}"
     folder.mkdir()
     core = cores()[0]
@@ -122,11 +127,13 @@ def server(kind: Kind, world: World, **settings: str) -> Iterator[Server]:
             "BENCH_UPSTREAM": world.upstream.url,
             **RAISED,
             **AS_DELIVERED,
-            **settings,
+            **(settings or {}),
         }
         with ExitStack() as stack:
             with on_core(core):
-                steward = stack.enter_context(start_steward(folder, **environment))
+                steward = stack.enter_context(
+                    start_steward(folder, preamble=_TRACEABLE if traced else "", **environment)
+                )
             yield Server(kind, steward.port, steward.process.pid)
         return
     port, log = free_ports(1), folder / "log"

@@ -21,11 +21,10 @@ _LISTED = 15
 
 @dataclass(frozen=True)
 class Start:
-    """One start: seconds until ready, and seconds of CPU till then. `poll_s` is how exactly the first is known."""
+    """One start: seconds until it is ready (asked every 0.1 s), and the gateway's seconds of CPU till then."""
 
     ready_s: float
     cpu_s: float
-    poll_s: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def starts(folder: Path, rounds: int, **settings: str) -> list[Start]:
     return found
 
 
-def imports(**settings: str) -> tuple[float, list[Import]]:
+def imports() -> tuple[float, list[Import]]:
     """Milliseconds of all that a gateway with a provider's model imports, and the packages that take most of them."""
     program = "import app; from integrations.models import openai_chat"
     with on_core(cores()[0]):
