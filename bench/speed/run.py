@@ -27,7 +27,7 @@ COLUMNS = {
 
 def show(found: Rounds, names: list[str], wanted: list[str]) -> None:
     """The table, for a terminal."""
-    busy = median([one["share"] for one in found["busy", ""]])
+    busy = median([one["share"] for one in found["busy"][""]])
     floor = middle(found, "first", "direct", "first_p50_ms")
     print(f"other work on the cores: {busy:.0%}; first delta without a gateway: {floor:.2f} ms")
     for part in wanted:
