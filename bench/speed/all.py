@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,13 +82,14 @@ def measure(results: Results, around: World, rounds: int, *, short: bool) -> Non
 
 
 def _try(results: Results, part: Callable[[], None]) -> None:
-    print(f"{part.__name__} …", file=sys.stderr, flush=True)
+    began = time.monotonic()
     try:
         part()
     except _FAILURES as error:
         sentence = f"{part.__name__}: {str(error).strip() or type(error).__name__}"
         results.missing.append(sentence.splitlines()[0][:500])
         print(sentence, file=sys.stderr, flush=True)
+    print(f"{part.__name__}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 
 def write(results: Results, folder: Path) -> None:

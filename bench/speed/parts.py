@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.fake_deltas import Shape
 from bench.speed.figures import Figures
-from bench.speed.job import Job, Told
+from bench.speed.job import Job
 from bench.speed.lab import LabError, cores, load
 from bench.speed.servers import Server, World
 
@@ -25,7 +26,7 @@ class Scale:
 FULL, SHORT = Scale(4, 3, 60), Scale(1.5, 1, 20)
 
 
-def measured(server: Server, world: World, job: Job) -> tuple[Told, Figures]:
+def measured(server: Server, world: World, job: Job) -> Figures:
     """Do the job. Raises `LabError` where anything was wrong with what the clients got, or where the server did not ask
     the model twice and the upstream once, with the resident's token, for each turn."""
     before = world.asked()
@@ -37,9 +38,10 @@ def measured(server: Server, world: World, job: Job) -> tuple[Told, Figures]:
         asked = tuple(after - earlier for after, earlier in zip(world.asked(), before, strict=True))
         if asked != (2 * turns, turns, turns):
             raise LabError(f"{server.kind.name}: {turns} turns asked (model, upstream, with a token) {asked} times")
-    return told, {
+    return {
         "turns_per_cpu_s": told.turns / told.cpu_s if told.cpu_s else float("nan"),
         "cpu_ms_per_turn": told.cpu_s / told.turns * 1e3,
+        "cpu_us_per_delta": told.cpu_s / told.turns / Shape.of(job.deltas).count * 1e6,
         "cpu_percent": told.cpu_s / told.seconds * 100,
         "turns_per_s": told.turns / told.seconds,
         **told.figures,
@@ -49,7 +51,7 @@ def measured(server: Server, world: World, job: Job) -> tuple[Told, Figures]:
 def burst(server: Server, world: World, scale: Scale) -> Figures:
     """20 clients that ask without pause; the whole answer arrives at once."""
     job = _job(server, deltas=f"fake:n={DELTAS}", connections=20, seconds=scale.burst_s, warmup=2)
-    return measured(server, world, job)[1]
+    return measured(server, world, job)
 
 
 def paced(server: Server, world: World, scale: Scale) -> Figures:
@@ -60,8 +62,7 @@ def paced(server: Server, world: World, scale: Scale) -> Figures:
         job = _job(server, deltas=deltas, connections=40, seconds=scale.burst_s)
     else:
         job = _job(server, deltas=deltas, connections=40, turns=scale.paced_turns, stagger_s=1)
-    figures = measured(server, world, job)[1]
-    return figures | {"cpu_us_per_delta": figures["cpu_ms_per_turn"] / DELTAS * 1e3}
+    return measured(server, world, job)
 
 
 def first(server: Server, world: World, scale: Scale) -> Figures:
@@ -69,14 +70,14 @@ def first(server: Server, world: World, scale: Scale) -> Figures:
     if not server.kind.works:
         return {}
     job = _job(server, deltas=FIRST, turns=scale.first_turns, warmup=10)
-    return measured(server, world, job)[1]
+    return measured(server, world, job)
 
 
 def streams(server: Server, world: World, scale: Scale) -> Figures:
     """200 clients, 33 deltas a second each, stamped: 6,600 deltas a second."""
     deltas = f"fake:n={DELTAS},ms=30,size=24,stamp=1"
     job = _job(server, deltas=deltas, connections=200, turns=scale.paced_turns, stagger_s=3)
-    return measured(server, world, job)[1]
+    return measured(server, world, job)
 
 
 PARTS: dict[str, Callable[[Server, World, Scale], Figures]] = {"burst": burst, "paced": paced, "first": first}

@@ -18,6 +18,10 @@ NAMES = {
     "pydantic": "FastAPI, pydantic-ai",
     "raw": "raw limit (frames alone)",
 }
+STARTS = {
+    "gateway": "the gateway, a provider's model",
+    "delivered": "`python app.py` with the embedded estate",
+}
 QUIET = 0.05  # share of the cores that other work may have
 
 
@@ -27,6 +31,8 @@ def report(results: Results, image: str) -> str:
         _head(results, image),
         _goals(results),
         _servers(results),
+        _first(results),
+        _streams(results),
         _memory(results),
         _scaling(results),
         _startup(results),
@@ -45,9 +51,13 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
         yield f"| {' | '.join(row)} |"
 
 
-def number(value: float, form: str = ",.1f") -> str:
-    """A dash where it was not measured."""
-    return format(value, form) if value == value else "–"
+def number(value: float, form: str = ",.1f", unit: str = "") -> str:
+    """With its unit; a dash where it was not measured."""
+    return f"{value:{form}} {unit}".strip() if value == value else "–"
+
+
+def milliseconds(value: float) -> str:
+    return number(value, ".2f", "ms")
 
 
 def _head(results: Results, image: str) -> Iterator[str]:
@@ -77,7 +87,7 @@ def _goals(results: Results) -> Iterator[str]:
         (
             (
                 goal.what,
-                f"{number(goal.value, '.2f')} {goal.unit}",
+                number(goal.value, ".2f", goal.unit),
                 f"{'≥' if goal.at_least else '≤'} {goal.bound:g} {goal.unit}",
                 said[goal.met],
             )
@@ -99,38 +109,44 @@ def _servers(results: Results) -> Iterator[str]:
                     number(middle(results.rounds, part, name, "turns_per_cpu_s")),
                     number(spread_of(results.rounds, part, name, "turns_per_cpu_s"), ".0%"),
                     number(ratio(results.rounds, part, name, "hand", "turns_per_cpu_s"), ".2f"),
-                    number(middle(results.rounds, part, name, "cpu_ms_per_turn"), ".2f") + " ms",
-                    number(middle(results.rounds, part, name, "cpu_us_per_delta")) + " µs",
-                    number(middle(results.rounds, part, name, "late_p99_ms"), ".2f") + " ms",
+                    milliseconds(middle(results.rounds, part, name, "cpu_ms_per_turn")),
+                    number(middle(results.rounds, part, name, "cpu_us_per_delta"), unit="µs"),
+                    milliseconds(middle(results.rounds, part, name, "late_p99_ms")),
                 )
                 for name in found
             ),
         )
+
+
+def _first(results: Results) -> Iterator[str]:
     floor = middle(results.rounds, "first", "direct", "first_p50_ms")
-    yield f"\nFirst: one client alone; the same requests without a gateway take {number(floor, '.2f')} ms.\n"
+    yield f"First: one client alone; the same requests without a gateway take {milliseconds(floor)}.\n"
     yield from table(
         ("", "first chunk p50", "p99", "added to the direct one"),
         (
             (
                 NAMES[name],
-                number(middle(results.rounds, "first", name, "first_p50_ms"), ".2f") + " ms",
-                number(middle(results.rounds, "first", name, "first_p99_ms"), ".2f") + " ms",
-                number(added_ms(results.rounds, name), ".2f") + " ms",
+                milliseconds(middle(results.rounds, "first", name, "first_p50_ms")),
+                milliseconds(middle(results.rounds, "first", name, "first_p99_ms")),
+                milliseconds(added_ms(results.rounds, name)),
             )
             for name, rounds in results.rounds.get("first", {}).items()
             if name in NAMES and any(rounds)
         ),
     )
-    yield "\n200 streams of 33 deltas a second each; every delta came once, in order.\n"
+
+
+def _streams(results: Results) -> Iterator[str]:
+    yield "200 streams of 33 deltas a second each; every delta came once, in order.\n"
     yield from table(
         ("", "deltas", "late p50", "late p99", "CPU"),
         (
             (
                 NAMES[name],
                 number(one["deltas"], ",.0f"),
-                number(one["late_p50_ms"], ".2f") + " ms",
-                number(one["late_p99_ms"], ".2f") + " ms",
-                number(one["cpu_percent"], ".0f") + " %",
+                milliseconds(one["late_p50_ms"]),
+                milliseconds(one["late_p99_ms"]),
+                number(one["cpu_percent"], ".0f", "%"),
             )
             for name, one in results.streams.items()
         ),
@@ -140,7 +156,7 @@ def _servers(results: Results) -> Iterator[str]:
 def _memory(results: Results) -> Iterator[str]:
     counts = sorted({count for rounds in results.memory.values() for one in rounds for count in one})
     yield "## Memory\n"
-    yield "KiB of a connection that says nothing, by their number, and of a turn that streams, with its connection.\n"
+    yield "KiB of a silent connection, by their number, and of a turn that streams, its connection included.\n"
     yield from table(
         ("", *(f"{count:,} idle" for count in counts), "streaming"),
         (
@@ -159,8 +175,8 @@ def _scaling(results: Results) -> Iterator[str]:
     yield "CPU of a turn of ten deltas.\n"
     rows = []
     for name, costs in results.scaling.items():
-        cells = [f"{size:,}: {number(cost, '.2f')} ms" for size, cost in sorted(costs.items())]
-        rows.append((name, *cells, *["–"] * (3 - len(cells)), number(growth(costs), ".2f") + " ×"))
+        cells = [f"{size:,}: {milliseconds(cost)}" for size, cost in sorted(costs.items())]
+        rows.append((name, *cells, *["–"] * (3 - len(cells)), number(growth(costs), ".2f", "×")))
     yield from table(("", "", "10 ×", "100 ×", "most of one step"), rows)
 
 
@@ -173,13 +189,14 @@ def _startup(results: Results) -> Iterator[str]:
                 {"gateway": "gateway with a provider's model", "delivered": "`python app.py` with the embedded estate"}[
                     name
                 ],
-                number(median([one.ready_s for one in starts]), ".2f") + " s",
-                number(median([one.cpu_s for one in starts]), ".2f") + " s",
+                number(median([one.ready_s for one in starts]), ".2f", "s"),
+                number(median([one.cpu_s for one in starts]), ".2f", "s"),
             )
             for name, starts in results.starts.items()
         ),
     )
-    yield f"\nImports take {number(results.imports_ms, ',.0f')} ms under `-X importtime`, which is slower than without:\n"
+    took = number(results.imports_ms, ",.0f", "ms")
+    yield f"\nImports take {took} under `-X importtime`, which is slower than without:\n"
     yield from table(
         ("package", "modules", "own time"),
         ((f"`{one.name}`", f"{one.modules}", f"{one.own_ms:.1f} ms") for one in results.imports),
@@ -193,8 +210,8 @@ def _embedded(results: Results) -> Iterator[str]:
         (
             (
                 question,
-                number(one["cpu_ms_per_turn"]) + " ms",
-                number(one["first_p50_ms"]) + " ms",
+                number(one["cpu_ms_per_turn"], unit="ms"),
+                number(one["first_p50_ms"], unit="ms"),
                 number(one["chunks_per_turn"], ".0f"),
             )
             for question, one in results.embedded.items()

@@ -1,5 +1,7 @@
-"""All figures of a whole run, as they are written to JSON. Filled by `all.py`, judged by `goals.py`, shown by `report.py`
-and `plot.py`."""
+"""All figures of a whole run, as they are written to JSON.
+
+Filled by `all.py`, judged by `goals.py`, shown by `report.py` and `plot.py`.
+"""
 
 from __future__ import annotations
 

@@ -120,4 +120,4 @@ def _cost(server: Server, world: World, *, turns: int, warmup: int, connections:
         turns=turns,
         warmup=warmup,
     )
-    return measured(server, world, job)[1]["cpu_ms_per_turn"]
+    return measured(server, world, job)["cpu_ms_per_turn"]
