@@ -16,11 +16,13 @@ DELTAS, FIRST = 100, "fake:n=20,ms=5"
 
 @dataclass(frozen=True)
 class Scale:
-    """How long the parts take: the full measure, or a short one."""
+    """How long the parts take: the full measure, or a short one. After `session` turns a client comes back on a new
+    connection, and so with a new conversation; 0 is never."""
 
     burst_s: float
     paced_turns: int
     first_turns: int
+    session: int = 5
 
 
 FULL, SHORT = Scale(4, 3, 60), Scale(1.5, 1, 20)
@@ -50,7 +52,7 @@ def measured(server: Server, world: World, job: Job) -> Figures:
 
 def burst(server: Server, world: World, scale: Scale) -> Figures:
     """20 clients that ask without pause; the whole answer arrives at once."""
-    job = _job(server, deltas=f"fake:n={DELTAS}", connections=20, seconds=scale.burst_s, warmup=2)
+    job = _job(server, scale, deltas=f"fake:n={DELTAS}", connections=20, seconds=scale.burst_s, warmup=2)
     return measured(server, world, job)
 
 
@@ -59,9 +61,9 @@ def paced(server: Server, world: World, scale: Scale) -> Figures:
     stamp = ",stamp=1" if server.kind.works else ""
     deltas = f"fake:n={DELTAS},ms=20,size=24{stamp}"
     if not server.kind.works:  # it does not wait between frames
-        job = _job(server, deltas=deltas, connections=40, seconds=scale.burst_s)
+        job = _job(server, scale, deltas=deltas, connections=40, seconds=scale.burst_s)
     else:
-        job = _job(server, deltas=deltas, connections=40, turns=scale.paced_turns, stagger_s=1)
+        job = _job(server, scale, deltas=deltas, connections=40, turns=scale.paced_turns, stagger_s=1)
     return measured(server, world, job)
 
 
@@ -69,22 +71,40 @@ def first(server: Server, world: World, scale: Scale) -> Figures:
     """One client alone: the time to its first chunk."""
     if not server.kind.works:
         return {}
-    job = _job(server, deltas=FIRST, turns=scale.first_turns, warmup=10)
+    job = _job(server, scale, deltas=FIRST, turns=scale.first_turns, warmup=10)
     return measured(server, world, job)
 
 
 def streams(server: Server, world: World, scale: Scale) -> Figures:
     """200 clients, 33 deltas a second each, stamped: 6,600 deltas a second."""
     deltas = f"fake:n={DELTAS},ms=30,size=24,stamp=1"
-    job = _job(server, deltas=deltas, connections=200, turns=scale.paced_turns, stagger_s=3)
+    job = _job(server, scale, deltas=deltas, connections=200, turns=scale.paced_turns, stagger_s=3)
     return measured(server, world, job)
 
 
 PARTS: dict[str, Callable[[Server, World, Scale], Figures]] = {"burst": burst, "paced": paced, "first": first}
 
-# Turns after which a client comes back on a new connection, and so with a new conversation.
-SESSION = 5
 
-
-def _job(server: Server, **more: object) -> Job:
-    return Job(url=server.url, server=server.pid, hello=server.kind.hello, session=SESSION, **more)  # type: ignore[arg-type]
+def _job(
+    server: Server,
+    scale: Scale,
+    *,
+    deltas: str,
+    connections: int = 1,
+    turns: int = 0,
+    seconds: float = 0,
+    warmup: int = 1,
+    stagger_s: float = 0,
+) -> Job:
+    return Job(
+        url=server.url,
+        server=server.pid,
+        hello=server.kind.hello,
+        deltas=deltas,
+        connections=connections,
+        turns=turns,
+        seconds=seconds,
+        warmup=warmup,
+        stagger_s=stagger_s,
+        session=scale.session,
+    )

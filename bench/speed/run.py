@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from bench.speed import parts
 from bench.speed.compare import Rounds, compare, middle, ratio, spread_of
 from bench.speed.figures import median
 from bench.speed.lab import LabError, end_on_signals
@@ -50,16 +50,16 @@ def main() -> None:
     parser.add_argument("--only", default="steward,hand,agents,pydantic,raw", help="servers, separated by commas")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--short", action="store_true", help="shorter parts")
-    parser.add_argument("--session", type=int, default=parts.SESSION, help="turns of one conversation; 0 is no limit")
+    parser.add_argument("--session", type=int, default=FULL.session, help="turns of one conversation; 0 is no limit")
     given = parser.parse_args()
     names, wanted = given.only.split(","), given.parts or list(PARTS)
     if unknown := [name for name in names if name not in KINDS] + [part for part in wanted if part not in PARTS]:
         parser.error(f"unknown: {', '.join(unknown)}")
     end_on_signals()
-    parts.SESSION = given.session
+    scale = replace(SHORT if given.short else FULL, session=given.session)
     try:
         with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as around:
-            found = compare(around, names, wanted, given.rounds, SHORT if given.short else FULL)
+            found = compare(around, names, wanted, given.rounds, scale)
     except LabError as error:
         sys.exit(str(error))
     show(found, names, wanted)

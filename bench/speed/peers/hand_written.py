@@ -1,4 +1,4 @@
-"""Peer (iii): plain Sanic + openai SDK + httpx, a hand-written loop, as a careful person writes it.
+"""The same job in plain Sanic + openai SDK + httpx, a hand-written loop, as a careful person writes it.
 
 Environment: LLM_BASE, UPSTREAM, MODEL, PORT.
 """

@@ -1,4 +1,4 @@
-"""Peer (i): FastAPI + uvicorn + openai-agents with one function tool that calls the upstream with httpx."""
+"""The same job in FastAPI + uvicorn + openai-agents with one function tool that calls the upstream with httpx."""
 
 import json
 import os

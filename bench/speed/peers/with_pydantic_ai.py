@@ -1,4 +1,4 @@
-"""Peer (ii): FastAPI + uvicorn + pydantic-ai with one tool that calls the upstream with httpx."""
+"""The same job in FastAPI + uvicorn + pydantic-ai with one tool that calls the upstream with httpx."""
 
 import json
 import os
