@@ -42,7 +42,7 @@ class Client(WSListener):  # type: ignore[misc]  # picows is in the load client'
 
     def __init__(self, job: Job, shape: Shape) -> None:
         self._job, self._shape = job, shape
-        self._order = FrameOrder()
+        self._order = FrameOrder(gaps=not job.hello)
         self._done: asyncio.Future[bool] | None = None
         self._ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._bubble = Bubble(shape)

@@ -1,7 +1,7 @@
 """Whether the frames of a turn are complete, as docs/protocol.md says.
 
-`thinking`, then any mix, the closing chunk, one terminal; where they are numbered, each one more than the last. Used by
-`client.py`.
+`thinking`, then any mix, the closing chunk, one terminal; to a client that has greeted, each numbered one more than the
+last. Used by `client.py`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ class Frame(msgspec.Struct):
 
 
 class FrameOrder:
-    """The frames of one connection. `faults` says what was wrong, in words."""
+    """The frames of one connection. `faults` says what was wrong, in words; with `gaps` numbers may be left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, gaps: bool = False) -> None:
+        self._gaps = gaps
         self.faults: list[str] = []
         self._seq: int | None = None
         self._begun = self._open = self._closed = False
@@ -43,7 +44,7 @@ class FrameOrder:
     def add(self, frame: Frame) -> None:
         """The next frame of a turn."""
         if frame.seq is not None:
-            if self._seq is not None and frame.seq != self._seq + 1:
+            if self._seq is not None and not (frame.seq > self._seq if self._gaps else frame.seq == self._seq + 1):
                 self.faults.append(f"seq {frame.seq} after {self._seq}")
             self._seq = frame.seq
         if not self._begun and frame.status != "thinking":

@@ -95,6 +95,14 @@ def test_an_incomplete_turn_is_found(frames: tuple[Frame, ...], fault: str) -> N
     assert fault in faults(*frames)
 
 
+def test_a_client_that_has_not_greeted_may_see_gaps_but_nothing_twice() -> None:
+    """Frames that it does not know are left out for it (docs/protocol.md, rule 4)."""
+    order = FrameOrder(gaps=True)
+    for seq in (1, 3, 3):
+        order.add(Frame("status", "thinking", seq=seq))
+    assert order.faults == ["seq 3 after 3"]
+
+
 def test_a_shape_without_room_for_what_it_must_carry_is_refused() -> None:
     """A stamp cut short would be read as another time."""
     assert Shape.of("show my bills fake:n=7,ms=20,size=24,stamp=1 please") == Shape(7, 0.02, 24, True)
