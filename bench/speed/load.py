@@ -63,18 +63,18 @@ async def _turns(job: Job, shape: Shape) -> Told:
 
 
 async def _active(job: Job, shape: Shape) -> Told:
-    """Every connection asks; what the server's memory is while all turns are under way, each."""
+    """Every connection asks; by how much each connection, and then each turn, makes the server grow."""
     before = resident_kib(job.server)
     clients = await _connect_all(job, shape)
     connected = resident_kib(job.server)
     answers = [client.ask() for client in clients]
     await asyncio.sleep(job.hold_s)
     ended = sum(answer.done() for answer in answers)
-    grown = resident_kib(job.server) - before
+    asking = resident_kib(job.server)
     told = _told(Seen(), 0, job.hold_s)
     told.figures = {
         "kib_per_connection": (connected - before) / job.connections,
-        "kib_per_active_turn": grown / job.connections,
+        "kib_per_active_turn": (asking - connected) / job.connections,
     }
     if ended:
         told.faults.append(f"{ended} turns had ended when memory was read")

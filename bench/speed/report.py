@@ -156,13 +156,14 @@ def _streams(results: Results) -> Iterator[str]:
 def _memory(results: Results) -> Iterator[str]:
     counts = sorted({count for rounds in results.memory.values() for one in rounds for count in one})
     yield "## Memory\n"
-    yield "KiB of a silent connection, by their number, and of a turn that streams, its connection included.\n"
+    yield "KiB of a silent connection, by their number; of one that has greeted, and of a turn that streams on it.\n"
     yield from table(
-        ("", *(f"{count:,} idle" for count in counts), "streaming"),
+        ("", *(f"{count:,} idle" for count in counts), "greeted", "streaming turn"),
         (
             (
                 NAMES[name],
                 *(number(results.idle_kib(name, count)) for count in counts),
+                number(results.active.get(name, {}).get("kib_per_connection", float("nan"))),
                 number(results.active.get(name, {}).get("kib_per_active_turn", float("nan"))),
             )
             for name in results.memory
