@@ -49,7 +49,7 @@ def measure(results: Results, around: World, rounds: int, *, short: bool) -> Non
                     results.memory.setdefault(name, []).append(memory.idle(one, counts))
 
     def active() -> None:
-        for name in few if short else every[:-1]:
+        for name in few[:1] if short else every[:-1]:
             with server(KINDS[name], around) as one:
                 results.active[name] = memory.active(one)
 
@@ -67,14 +67,15 @@ def measure(results: Results, around: World, rounds: int, *, short: bool) -> Non
         shutil.copytree(ROOT / "openapi", place)
         own = {"STEWARD_UPSTREAMS": str(place / "upstreams.yaml"), "OPENAI_API_KEY": "none"}
         for name, settings in (("gateway", own), ("delivered", {})):
-            results.starts[name] = startup.starts(around.folder, 2 if short else 5, **settings)
+            results.starts[name] = startup.starts(around.folder, 1 if short else 5, **settings)
         results.imports_ms, results.imports = startup.imports()
 
     def on_embedded() -> None:
         results.embedded = embedded.embedded(around.folder, 2 if short else 6)
 
     def profiled() -> None:
-        for name, deltas, clients in (("burst", "fake:n=100", 20), ("paced", "fake:n=100,ms=20", 40)):
+        situations = (("paced", "fake:n=100,ms=20", 40), ("burst", "fake:n=100", 20))
+        for name, deltas, clients in situations[:1] if short else situations:
             results.profiles[name] = profiler.profile(around, deltas, clients, 4 if short else 12)
 
     for part in (compared, idle, active, streams, scaled, started, on_embedded, profiled):

@@ -35,8 +35,8 @@ def idle(server: Server, counts: tuple[int, ...]) -> dict[int, float]:
 
 
 def active(server: Server) -> Figures:
-    """KiB of each of 200 turns that stream, and of its connection, after a few turns have come and gone. Where as many had
-    come before, the process would not grow: what was freed is used again."""
+    """KiB of each of 200 turns that stream, and of its connection, after a few turns have come and gone. Where as many
+    had come before, the process would not grow: what was freed is used again."""
     job = Job(url=server.url, server=server.pid, hello=server.kind.hello, deltas="fake:n=20", connections=20, turns=5)
     warmed = load(job, cores()[1])
     if not warmed.whole:

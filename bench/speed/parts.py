@@ -25,7 +25,7 @@ class Scale:
     session: int = 5
 
 
-FULL, SHORT = Scale(4, 3, 60), Scale(1.5, 1, 20)
+FULL, SHORT = Scale(4, 3, 60), Scale(1.5, 1, 10)
 
 
 def measured(server: Server, world: World, job: Job) -> Figures:
@@ -71,7 +71,7 @@ def first(server: Server, world: World, scale: Scale) -> Figures:
     """One client alone: the time to its first chunk."""
     if not server.kind.works:
         return {}
-    job = _job(server, scale, deltas=FIRST, turns=scale.first_turns, warmup=10)
+    job = _job(server, scale, deltas=FIRST, turns=scale.first_turns, warmup=5)
     return measured(server, world, job)
 
 
