@@ -119,10 +119,10 @@ def load(job: Job, core: int) -> Told:
 
 
 def end_on_signals() -> None:
-    """SIGTERM and SIGHUP end the run as Ctrl-C does, so that no process is left."""
+    """SIGINT, SIGTERM and SIGHUP end the run with everything that it has started."""
 
     def leave(number: int, _: FrameType | None) -> None:
         sys.exit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bench.fake_deltas import Shape
 from bench.speed.delivery import Bubble, Verdict
 from bench.speed.grammar import Data, Frame, FrameOrder
+from bench.speed.job import Told
 
 SHAPE = Shape(count=5)
 DELTAS = [f"{number:05d}xxx" for number in range(5)]
@@ -101,6 +102,15 @@ def test_a_client_that_has_not_greeted_may_see_gaps_but_nothing_twice() -> None:
     for seq in (1, 3, 3):
         order.add(Frame("status", "thinking", seq=seq))
     assert order.faults == ["seq 3 after 3"]
+
+
+@pytest.mark.parametrize("wrong", ["lost", "repeated", "reordered", "garbled", "failed"])
+def test_a_run_with_anything_wrong_is_not_whole(wrong: str) -> None:
+    """No figure counts of one in which a client did not get all."""
+    told = {"turns": 1, "seconds": 1.0, "cpu_s": 1.0, "figures": {}}
+    assert Told(**told).whole
+    assert not Told(**told, **{wrong: 1}).whole
+    assert not Told(**told, faults=["seq 3 after 1"]).whole
 
 
 def test_a_shape_without_room_for_what_it_must_carry_is_refused() -> None:
