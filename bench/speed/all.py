@@ -54,6 +54,7 @@ def measure(results: Results, around: World, rounds: int, *, short: bool) -> Non
                 results.active[name] = memory.active(one)
 
     def streams() -> None:
+        results.streams["direct"] = parts.direct_streams(around, scale)
         for name in few[:1] if short else few:
             with server(KINDS[name], around) as one:
                 results.streams[name] = parts.streams(one, around, scale)

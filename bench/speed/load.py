@@ -33,6 +33,12 @@ async def _connect_all(job: Job, shape: Shape) -> list[Client]:
     return list(await asyncio.gather(*map(one, range(job.connections))))
 
 
+async def _warm(job: Job, number: int, client: Client) -> None:
+    await asyncio.sleep(job.stagger_s * number / job.connections)
+    for _ in range(job.warmup):
+        await client.turn()
+
+
 async def _resident(job: Job, shape: Shape, number: int, client: Client, until: float) -> None:
     """One connection's turns until it is enough; after each session the client comes back."""
     await asyncio.sleep(job.stagger_s * number / job.connections)
@@ -50,8 +56,7 @@ async def _resident(job: Job, shape: Shape, number: int, client: Client, until: 
 
 async def _turns(job: Job, shape: Shape) -> Told:
     clients = await _connect_all(job, shape)
-    for _ in range(job.warmup):
-        await asyncio.gather(*(client.turn() for client in clients))
+    await asyncio.gather(*(_warm(job, n, client) for n, client in enumerate(clients)))
     seen = Seen()
     for client in clients:
         seen.faults += client.seen.faults  # what was wrong in the warm-up was wrong too

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.fake_deltas import Shape
+from bench.speed.direct import direct_late
 from bench.speed.figures import Figures
 from bench.speed.job import Job
 from bench.speed.lab import LabError, cores, load
 from bench.speed.servers import Server, World
 
 DELTAS, FIRST = 100, "fake:n=20,ms=5"
+STREAM, STREAMS, STAGGER_S = f"fake:n={DELTAS},ms=30,size=24,stamp=1", 200, 3.0
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,13 @@ def first(server: Server, world: World, scale: Scale) -> Figures:
 
 def streams(server: Server, world: World, scale: Scale) -> Figures:
     """200 clients, 33 deltas a second each, stamped: 6,600 deltas a second."""
-    deltas = f"fake:n={DELTAS},ms=30,size=24,stamp=1"
-    job = _job(server, scale, deltas=deltas, connections=200, turns=scale.paced_turns, stagger_s=3)
+    job = _job(server, scale, deltas=STREAM, connections=STREAMS, turns=scale.paced_turns, stagger_s=STAGGER_S)
     return measured(server, world, job)
+
+
+def direct_streams(world: World, scale: Scale) -> Figures:
+    """The same without a gateway."""
+    return direct_late(world, STREAM, STREAMS, scale.paced_turns, STAGGER_S)
 
 
 PARTS: dict[str, Callable[[Server, World, Scale], Figures]] = {"burst": burst, "paced": paced, "first": first}

@@ -11,6 +11,7 @@ from bench.speed.results import Results
 from bench.speed.scaling import growth
 
 NAMES = {
+    "direct": "no gateway: a bare client reads the model",
     "steward": "Steward",
     "tutorial": "Steward, clients without `hello`",
     "hand": "hand-written (Sanic, openai, httpx)",
@@ -131,7 +132,7 @@ def _first(results: Results) -> Iterator[str]:
                 milliseconds(added_ms(results.rounds, name)),
             )
             for name, rounds in results.rounds.get("first", {}).items()
-            if name in NAMES and any(rounds)
+            if name != "direct" and any(rounds)
         ),
     )
 
@@ -146,7 +147,7 @@ def _streams(results: Results) -> Iterator[str]:
                 number(one["deltas"], ",.0f"),
                 milliseconds(one["late_p50_ms"]),
                 milliseconds(one["late_p99_ms"]),
-                number(one["cpu_percent"], ".0f", "%"),
+                number(one.get("cpu_percent", float("nan")), ".0f", "%"),
             )
             for name, one in results.streams.items()
         ),
