@@ -21,6 +21,12 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values) if values else float("nan")
 
 
+def medians(rounds: Sequence[Figures]) -> Figures:
+    """Of each figure, over the rounds that have it."""
+    names = dict.fromkeys(name for one in rounds for name in one)
+    return {name: median([one[name] for one in rounds if name in one]) for name in names}
+
+
 def spread(values: Sequence[float]) -> float:
     """Largest less smallest, as a share of the median."""
     middle = median(values)
