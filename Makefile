@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run hello test check install install-dev browser bench-openapi bench-peers demo-faults eval
+.PHONY: run hello test check install install-dev browser bench bench-speed-peers bench-openapi bench-peers demo-faults eval
 
 run: install
 	$(BIN)/python app.py
@@ -19,7 +19,7 @@ test: install-dev browser check
 check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy app.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/eval tests/e2e tests/browser bench/*.py
+	$(BIN)/mypy app.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/eval tests/e2e tests/browser bench/*.py bench/speed/*.py
 	$(BIN)/lint-imports
 
 install: $(VENV)/.installed
@@ -57,3 +57,14 @@ demo-faults: install-dev
 # How much of the evaluation sets (tests/eval) the embedded model gets right, by domain, language and kind.
 eval: install-dev
 	$(BIN)/python -m tests.eval.run
+
+# Servers compared by CPU time: a table, a plot, all figures (bench/README.md). SHORT=1 takes less than three minutes.
+bench: install-dev bench-speed-peers
+	$(BIN)/python -m bench.speed.all $(if $(SHORT),--short)
+
+bench-speed-peers: .venv-speed/.installed
+
+.venv-speed/.installed: bench/requirements-speed.txt
+	$(PYTHON) -m venv .venv-speed
+	.venv-speed/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements-speed.txt
+	@touch $@

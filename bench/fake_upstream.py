@@ -1,8 +1,9 @@
 """A light upstream in a process of its own for the measurements beside it; `Upstream()` starts one.
 
 Answers every request with a page of ten bills, after `delay_ms`. Through standard input it is told how to be down:
-`ok`, `503`, `hang` (reads, never answers), `refuse` (nobody listens), each acknowledged by a line `MODE COUNT` with the
-requests that arrived so far. A path `/hostile/NAME` is answered as `hostile.py` says.
+`ok`, `503`, `hang` (reads, never answers), `refuse` (nobody listens), each acknowledged by a line
+`MODE COUNT AUTHORISED` with the requests that arrived so far, and those of them with a bearer token. A path
+`/hostile/NAME` is answered as `hostile.py` says.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _OK, _DOWN = whole(b"200 OK", BODY), whole(b"503 Service Unavailable", b"{}")
 class _State:
     mode = "ok"
     requests = 0
+    authorised = 0
     delay_s = 0.0
 
 
@@ -51,6 +53,7 @@ class _Connection(asyncio.Protocol):
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
             head, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
+            self._state.authorised += b"\r\nauthorization: bearer " in head.lower()
             self._answer(head.split(b" ", 2)[1].decode())
 
     def _answer(self, target: str) -> None:
@@ -109,7 +112,7 @@ async def _serve(delay_ms: float) -> None:
         elif state.mode == "refuse" and line != "refuse":
             server = await loop.create_server(made, "127.0.0.1", port, reuse_address=True)
         state.mode = line
-        print(line, state.requests, flush=True)
+        print(line, state.requests, state.authorised, flush=True)
 
 
 class Upstream:
@@ -124,9 +127,17 @@ class Upstream:
 
     def turn(self, mode: str) -> int:
         """Be `ok`, `503`, `hang` or `refuse` from now on; the requests that arrived so far."""
+        return self._told(mode)[0]
+
+    def authorised(self) -> int:
+        """The requests so far that came with a bearer token, if the upstream is `ok`."""
+        return self._told("ok")[1]
+
+    def _told(self, mode: str) -> tuple[int, int]:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{mode}\n")
-        return int(self._line().split()[1])
+        _, requests, authorised = self._line().split()
+        return int(requests), int(authorised)
 
     def _line(self) -> str:
         assert self._process.stdout is not None

@@ -29,7 +29,7 @@ from schemas.model import ModelRequest
 from schemas.turn import TextDelta
 
 WAYS = ("typed", "typed-aiohttp", "raw-httpx2", "raw-aiohttp", "steward")
-PAUSE_MS = 20
+PAUSE_MS, SIZE = 20, 7
 MESSAGES = [{"role": "user", "content": "hi"}]
 # One answer of a model that is named; gives the characters that were read.
 Read = Callable[[str], Awaitable[int]]
@@ -91,7 +91,7 @@ def _steward(base_url: str) -> tuple[Read, Callable[[], Awaitable[None]]]:
 
 async def _cost_us(read: Read, deltas: int, pause_ms: int, answers: int, at_once: int) -> float:
     """Microseconds of this process's CPU per answer of so many deltas."""
-    model = f"fake:n={deltas},ms={pause_ms}"
+    model = f"fake:n={deltas},ms={pause_ms},size={SIZE}"
     left = answers
 
     async def some() -> None:
@@ -99,8 +99,8 @@ async def _cost_us(read: Read, deltas: int, pause_ms: int, answers: int, at_once
         while left > 0:
             left -= 1
             got = await read(model)
-            if got != deltas * 7:
-                raise SystemExit(f"read {got} characters of {deltas * 7}")
+            if got != deltas * SIZE:
+                raise SystemExit(f"read {got} characters of {deltas * SIZE}")
 
     began = time.process_time()
     await asyncio.gather(*(some() for _ in range(at_once)))
@@ -136,7 +136,8 @@ def main() -> None:
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(_measure(chosen.ways[0], chosen.base_url, chosen.at_once))
         return
-    server = subprocess.Popen([sys.executable, str(Path(__file__).with_name("fake_model.py"))], stdout=subprocess.PIPE)
+    root = Path(__file__).resolve().parent.parent
+    server = subprocess.Popen([sys.executable, "-m", "bench.fake_model"], cwd=root, stdout=subprocess.PIPE)
     try:
         assert server.stdout is not None
         base_url = server.stdout.readline().decode().split()[-1]
