@@ -19,7 +19,7 @@ test: install-dev browser check
 check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy app.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/eval tests/e2e tests/browser bench/*.py
+	$(BIN)/mypy app.py assembly.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/eval tests/e2e tests/browser bench/*.py
 	$(BIN)/lint-imports
 
 install: $(VENV)/.installed
