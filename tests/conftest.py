@@ -33,8 +33,8 @@ def steward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steward]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., Any]:
-    """`with start(STEWARD_...="...") as steward:` a Steward of the test's own."""
-    return lambda **environment: start_steward(tmp_path, **environment)
+    """`with start(STEWARD_...="...") as steward:` a Steward of the test's own, in a process that need not import it."""
+    return lambda **environment: start_steward(tmp_path, warm=True, **environment)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def size(request: pytest.FixtureRequest) -> str:
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steward]:
     """A Steward whose answers take their time, and whose approvals do not wait for long."""
     pace = {"STEWARD_TYPING_PAUSE_S": "0.03", "STEWARD_APPROVAL_TTL_S": "5"}
-    with start_steward(tmp_path_factory.mktemp("slow"), **pace) as running:
+    with start_steward(tmp_path_factory.mktemp("slow"), warm=True, **pace) as running:
         yield running
 
 

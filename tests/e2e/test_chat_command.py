@@ -437,14 +437,14 @@ async def test_a_real_gateway_that_restarts_is_found_again(tmp_path: Path) -> No
     folders = (tmp_path / "first", tmp_path / "second")
     for folder in folders:
         folder.mkdir()
-    with start_steward(folders[0]) as steward:
+    with start_steward(folders[0], warm=True) as steward:
         words = ("--token", "your-token-here", "--url", steward.http)
         again = {"STEWARD_PORT": str(steward.port), "STEWARD_DEMO_PORT": str(steward.estate_ports[0])}
         async with on_terminal(tmp_path, *words) as terminal:
             await terminal.shows("您>")
             steward.stop()
             await terminal.shows("1012")
-            with start_steward(folders[1], **again):
+            with start_steward(folders[1], warm=True, **again):
                 await terminal.shows("已重新连接")
                 terminal.type("你好")
                 await terminal.prompts(2)

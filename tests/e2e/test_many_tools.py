@@ -48,7 +48,10 @@ def entry(tmp_path: Path, upstream: ManyUpstream) -> str:
 def without_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Steward, ManyUpstream]]:
     """One Steward with the embedded model for all conversations of this file, and its upstream."""
     folder = tmp_path_factory.mktemp("many")
-    with many_upstream() as running, start_steward(folder, STEWARD_UPSTREAMS=_entry(folder, running)) as steward:
+    with (
+        many_upstream() as running,
+        start_steward(folder, warm=True, STEWARD_UPSTREAMS=_entry(folder, running)) as steward,
+    ):
         yield steward, running
 
 

@@ -36,7 +36,7 @@ def _serve(folder: Path, section: str, name: str, system: System) -> Iterator[Es
     shutil.copy(SYSTEMS / f"{name}.json", folder)
     with system.running():
         environment = {"STEWARD_UPSTREAMS": str(folder / "upstreams.yaml"), f"{name.upper()}_PORT": str(system.port)}
-        with start_steward(folder, **environment) as steward:
+        with start_steward(folder, warm=True, **environment) as steward:
             yield Estate(steward, system)
 
 

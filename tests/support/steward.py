@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.warm import Process, start_warm
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,7 +31,7 @@ class Steward:
     estate_ports: tuple[int, int, int]
     data_dir: Path
     log: Path
-    process: subprocess.Popen[bytes]
+    process: Process
 
     @property
     def http(self) -> str:
@@ -101,10 +103,11 @@ def free_ports(count: int) -> int:
 
 
 @contextmanager
-def start_steward(folder: Path, *, preamble: str = "", **environment: str) -> Iterator[Steward]:
+def start_steward(folder: Path, *, preamble: str = "", warm: bool = False, **environment: str) -> Iterator[Steward]:
     """Run `python app.py` with its data in `folder`; `environment` overrides single variables. Stopped at the end.
 
-    `preamble` is Python that runs before it and may break what no client can break.
+    `preamble` is Python that runs before it and may break what no client can break. `warm`: in a process that is forked
+    from one that has imported the program (`warm.py`), for tests of what it does and not of how it starts.
     """
     first = free_ports(4)
     data_dir = folder / "data"
@@ -121,13 +124,17 @@ def start_steward(folder: Path, *, preamble: str = "", **environment: str) -> It
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("STEWARD_", "OPENAI_"))}
     log = folder / "steward.log"
-    program = [str(ROOT / "app.py")]
-    if preamble:
-        program = ["-c", f"import sys; sys.path[:1] = [{str(ROOT)!r}]\nimport app\n{preamble}\napp.main()"]
+    program = f"import app\n{preamble}\napp.main()"
+    command = ["-c", f"import sys; sys.path[:1] = [{str(ROOT)!r}]\n{program}"] if preamble else [str(ROOT / "app.py")]
+    variables = inherited | settings
+    process: Process
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, *program], cwd=folder, env=inherited | settings, stdout=output, stderr=output
-        )
+        if warm:
+            process = start_warm(program, cwd=folder, env=variables, output=output)
+        else:
+            process = subprocess.Popen(
+                [sys.executable, *command], cwd=folder, env=variables, stdout=output, stderr=output
+            )
     running = Steward(
         port=int(settings["STEWARD_PORT"]),
         estate_ports=(first + 1, first + 2, first + 3),
