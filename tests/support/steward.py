@@ -177,7 +177,7 @@ def _wait_until_ready(steward: Steward) -> None:
         try:
             request_json(f"{steward.http}/readyz")
         except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
+            time.sleep(0.03)
         else:
             return
     raise RuntimeError(f"Steward did not become ready:\n{steward.written()}")
