@@ -12,9 +12,10 @@ run: install
 hello: install
 	$(BIN)/python app.py hello
 
-# Everything that must hold: style, types, layers, then all tests, in parallel processes.
+# Everything that must hold: style, types, layers, then all tests. Three processes, for two cores too: tests of the whole
+# product mostly wait for it.
 test: install-dev browser check
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 check: install-dev
 	$(BIN)/ruff check .
