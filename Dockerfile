@@ -9,7 +9,7 @@ RUN useradd --system --uid 10001 --home-dir /data --no-create-home steward \
  && install --directory --owner=steward --mode=0700 /data
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /opt/steward
-COPY app.py main.py ./
+COPY app.py assembly.py main.py ./
 COPY agent agent
 COPY blueprints blueprints
 COPY commands commands

@@ -12,14 +12,15 @@ run: install
 hello: install
 	$(BIN)/python app.py hello
 
-# Everything that must hold: style, types, layers, then all tests, in parallel processes.
+# Everything that must hold: style, types, layers, then all tests. Three processes, for two cores too: tests of the whole
+# product mostly wait for it.
 test: install-dev browser check
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy app.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/eval tests/e2e tests/browser bench/*.py bench/speed/*.py
+	$(BIN)/mypy app.py assembly.py main.py agent blueprints commands demo integrations schemas tests/conftest.py tests/support tests/eval tests/e2e tests/browser bench/*.py bench/speed/*.py
 	$(BIN)/lint-imports
 
 install: $(VENV)/.installed

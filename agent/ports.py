@@ -1,4 +1,4 @@
-"""What the agent needs from outside, as Protocols; `integrations` implements them and `app.py` joins the two.
+"""What the agent needs from outside, as Protocols; `integrations` implements them and `assembly.py` joins the two.
 
 What is remembered beyond a turn is in `stores.py`.
 """

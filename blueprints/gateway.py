@@ -1,6 +1,6 @@
 """What every connection and every HTTP request shares.
 
-`app.py` joins it; `intake.py`, `greeting.py` and `api.py` use it."""
+`assembly.py` joins it; `intake.py`, `greeting.py` and `api.py` use it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Refusals over HTTP: the `error` frame's object under the status of its code, for what is routed and what is not.
 
-Nothing of a request is repeated. Used by `door.py` for requests that have come in, by `app.py` for the others.
+Nothing of a request is repeated. Used by `door.py` for requests that have come in, by `assembly.py` for the others.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a start began is ended once, in reverse, however the process ends: after serving, or because the start failed.
 
 Sanic runs no listener of the end where one of the start raised, and Python waits for threads that nobody ends, such as
-those of the store: the process would neither serve nor end. `app.py` registers the ends. Next: `shutdown.py`.
+those of the store: the process would neither serve nor end. `assembly.py` registers the ends. Next: `shutdown.py`.
 """
 
 from __future__ import annotations

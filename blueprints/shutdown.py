@@ -1,7 +1,7 @@
 """The end of the process: no new connections and turns, those under way may end, then everybody is told to come back.
 
-Sanic alone would cancel all turns at once and close every socket with 1000, as if the conversation were over. `app.py`
-calls `run` where Sanic is about to stop. Next: `agent/turns.py`.
+Sanic alone would cancel all turns at once and close every socket with 1000, as if the conversation were over.
+`assembly.py` calls `run` where Sanic is about to stop. Next: `agent/turns.py`.
 """
 
 from __future__ import annotations

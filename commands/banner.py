@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from commands.estate import estate_ports
-from demo.estate import UPSTREAMS
-from integrations.catalogue import Catalogue
+from demo import UPSTREAMS
 from schemas.settings import Settings
+
+if TYPE_CHECKING:
+    from integrations.catalogue import Catalogue
 
 # The tutorial's own token; the embedded estate takes it for its first resident.
 DEMO_TOKEN = "your-token-here"  # noqa: S105 - not a secret: it is printed in the tutorial

@@ -1,4 +1,8 @@
-"""The command line: `python app.py [COMMAND]`; without a command it serves. `app.py` hands in what it joins."""
+"""The command line: `python app.py [COMMAND]`; without a command it serves. `app.py` hands in what it joins.
+
+A command imports what it works with when it is run: the estate is started with every gateway, and a shell asks for
+completions with every press of a key.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +10,35 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 from typer._completion_classes import completion_init
 
-from commands import banner, call, chat, check, estate, request, tools
+from commands import banner, estate
 from commands.cli_first import COMPLETE_VARIABLE, first_commands
 from commands.exits import stop
 from commands.folder import make_usable
-from commands.logs import set_up_logging
-from integrations.catalogue import Catalogue, document_limits, load_catalogue
-from integrations.openapi.load import Limits
-from integrations.upstream.config_schema import schema_text
 from schemas.errors import ArgumentsInvalid, ConfigurationError, RequestRefused, StewardError
 from schemas.settings import Settings
 from schemas.turn import Locale
+
+if TYPE_CHECKING:
+    from integrations.catalogue import Catalogue
+    from integrations.openapi.load import Limits
 
 _AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
 
 
 def build_cli(
     read_settings: Callable[[], Settings],
+    load: Callable[[], None],
     serve: Callable[[Settings], None],
     environment: Mapping[str, str],
 ) -> typer.Typer:
-    """The commands. A mistake of the user ends with one sentence and exit code 1, a defect with its traceback."""
+    """The commands. `load` imports what `serve` works with. A mistake of the user ends with one sentence and exit code
+    1, a defect with its traceback."""
     completion_init()  # so that `bin/steward` answers a shell that asks what to complete
     cli = typer.Typer(add_completion=False, no_args_is_help=False, help=__doc__, rich_markup_mode=None)
 
@@ -48,7 +54,7 @@ def build_cli(
         try:
             make_usable(settings.data_dir)
             if settings.runs_estate:
-                with estate.child(settings, environment):
+                with estate.child(settings, environment, load):
                     serve(settings)
             else:
                 serve(settings)
@@ -68,6 +74,8 @@ def build_cli(
             stop(error)
 
     def catalogue() -> Catalogue:
+        from integrations.catalogue import document_limits, load_catalogue
+
         settings = _settings(read_settings)
         try:
             variables = {**estate.estate_variables(settings), **environment}
@@ -85,6 +93,9 @@ def build_cli(
         as_json: _AsJson = False,
     ) -> None:
         """Call one tool of the catalogue as a conversation would: request line, outcome, time taken, result."""
+        from commands import call
+        from commands.logs import set_up_logging
+
         settings = _settings(read_settings)
         text = sys.stdin.read() if arguments == "-" else arguments
         wish = call.Wish(tool, text, token, settings.locale, timeout, yes)
@@ -108,6 +119,8 @@ def build_cli(
         """Talk to a running gateway: answers as they come, tables, approvals. Ctrl-C stops one, a lost connection is
         resumed. Lines from a pipe are asked one by one. Exit codes: 0 answered, 1 refused or failed, 2 wrong usage,
         3 not reached, 4 a login is needed, 5 a write waits for a yes, 130 stopped."""
+        from commands import chat
+
         settings = _settings(read_settings)
         demo = token is None and url is None and settings.runs_estate
         wish = chat.Wish(
@@ -125,8 +138,13 @@ def build_cli(
             stop(error, 2)
         raise typer.Exit(chat.chat(wish, settings.locale))
 
-    first_commands(cli, lambda: _settings(read_settings), serve, environment)
-    document_commands(cli, catalogue, lambda: document_limits(_settings(read_settings)))
+    def limits() -> Limits:
+        from integrations.catalogue import document_limits
+
+        return document_limits(_settings(read_settings))
+
+    first_commands(cli, lambda: _settings(read_settings), load, serve, environment)
+    document_commands(cli, catalogue, limits)
     return cli
 
 
@@ -136,9 +154,15 @@ def run(cli: typer.Typer) -> None:
 
 
 def document_commands(
-    cli: typer.Typer, catalogue: Callable[[], Catalogue], limits: Callable[[], Limits] = Limits
+    cli: typer.Typer, catalogue: Callable[[], Catalogue], limits: Callable[[], Limits] | None = None
 ) -> None:
-    """Adds the commands that read documents: `tools`, `request` and `check`. They send nothing."""
+    """Adds the commands that read documents: `tools`, `request` and `check`. They send nothing. Without `limits` those
+    of the loader hold."""
+
+    def bounds() -> Limits:
+        from integrations.openapi.load import Limits
+
+        return limits() if limits else Limits()
 
     @cli.command("tools")
     def list_tools(
@@ -146,8 +170,10 @@ def document_commands(
         as_json: _AsJson = False,
     ) -> None:
         """List the tools of OpenAPI documents, or of the whole catalogue, and what did not become one and why."""
+        from commands import tools
+
         if documents:
-            code = tools.print_documents(documents, as_json=as_json, limits=limits())
+            code = tools.print_documents(documents, as_json=as_json, limits=bounds())
         else:
             code = tools.print_catalogue(catalogue(), as_json=as_json)
         raise typer.Exit(code)
@@ -161,10 +187,12 @@ def document_commands(
         as_json: _AsJson = False,
     ) -> None:
         """Show the request that a tool call would send, as a curl command. Nothing is sent."""
+        from commands import request
+
         if arguments == "-":
             arguments = sys.stdin.read()
         try:
-            built = request.built_request(document, tool, arguments, base_url, limits=limits())
+            built = request.built_request(document, tool, arguments, base_url, limits=bounds())
         except (ArgumentsInvalid, RequestRefused) as error:
             stop(error, 2)
         except StewardError as error:
@@ -181,9 +209,13 @@ def document_commands(
         """Report on documents, or on the catalogue: what became a tool, what was mended or left out, and what the
         documents' writers should improve for a model. Exit code 1 on errors."""
         if schema:
+            from integrations.upstream.config_schema import schema_text
+
             print(schema_text(), end="")
             return
-        reports = check.of_documents(documents, limits()) if documents else check.of_catalogue(catalogue())
+        from commands import check
+
+        reports = check.of_documents(documents, bounds()) if documents else check.of_catalogue(catalogue())
         raise typer.Exit(check.print_reports(reports, every=every, as_json=as_json))
 
 

@@ -11,11 +11,9 @@ from typing import Annotated
 import typer
 from typer._completion_shared import get_completion_script
 
-from commands import banner, check, estate, new_upstream, settings_list, token
+from commands import banner, estate, token
 from commands.exits import stop
 from commands.hello import hello
-from integrations.catalogue import document_limits
-from integrations.openapi.load import load_document
 from schemas.errors import StewardError
 from schemas.jsontext import to_json
 from schemas.settings import Settings
@@ -35,6 +33,7 @@ class Shell(StrEnum):
 def first_commands(
     cli: typer.Typer,
     settings: Callable[[], Settings],
+    load: Callable[[], None],
     serve: Callable[[Settings], None],
     environment: Mapping[str, str],
 ) -> None:
@@ -56,7 +55,7 @@ def first_commands(
             )
 
         def start() -> None:
-            with estate.child(used, environment):
+            with estate.child(used, environment, load):
                 serve(used)
 
         try:
@@ -84,6 +83,8 @@ def first_commands(
         markdown: Annotated[bool, typer.Option("--markdown", help="the reference docs/configuration.md")] = False,
     ) -> None:
         """Show every setting: variable, value in force, meaning. Secrets are never shown."""
+        from commands import settings_list
+
         if markdown:
             print(settings_list.markdown(), end="")
         else:
@@ -116,6 +117,10 @@ def _init_command(cli: typer.Typer, settings: Callable[[], Settings], environmen
     ) -> None:
         """Add a system to an upstreams file and check it. Asks for what is not given, where somebody can answer. Exit
         codes: 0, 1 its document has errors, or the file cannot be written, 2 wrong usage."""
+        from commands import check, new_upstream
+        from integrations.catalogue import document_limits
+        from integrations.openapi.load import load_document
+
         used = settings()
         document = document or Path(_asked("OpenAPI document (a file)", "--document"))
         limits = document_limits(used)

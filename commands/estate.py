@@ -6,15 +6,19 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from demo.estate import UPSTREAMS, Estate, run_estate
+from demo import UPSTREAMS
 from demo.people import OFFICE
 from schemas.errors import ConfigurationError
 from schemas.office import Office
 from schemas.settings import PROJECT, Settings
+
+if TYPE_CHECKING:
+    from demo.estate import Estate
 
 _READY = "estate ready"
 _START_TIMEOUT_S = 30.0
@@ -41,6 +45,7 @@ def estate_office(settings: Settings) -> Office | None:
 def run(settings: Settings, *, until_stdin_closes: bool) -> None:
     """Run the estate until it is interrupted, or standard input ends. Raises `OSError` for a port that is taken,
     `ConfigurationError` for data that cannot be used."""
+    from demo.estate import run_estate  # a web server, which the gateway's own process need not load twice
 
     def ready(estate: Estate) -> None:
         print(_READY, " ".join(map(str, estate.ports)), flush=True)
@@ -53,9 +58,10 @@ def run(settings: Settings, *, until_stdin_closes: bool) -> None:
 
 
 @contextmanager
-def child(settings: Settings, environment: Mapping[str, str]) -> Iterator[None]:
+def child(settings: Settings, environment: Mapping[str, str], meanwhile: Callable[[], None]) -> Iterator[None]:
     """The estate as a child process for the length of the context. It ends when its standard input does, so that it is
-    not left behind however this process ends. Raises `ConfigurationError` if it does not start."""
+    not left behind however this process ends. `meanwhile` is called while it starts. Raises `ConfigurationError` if it
+    does not start."""
     command = [sys.executable, str(PROJECT / "app.py"), "demo", "--until-stdin-closes"]
     process = subprocess.Popen(  # noqa: S603 - our own command, no shell
         command,
@@ -67,6 +73,7 @@ def child(settings: Settings, environment: Mapping[str, str]) -> Iterator[None]:
         start_new_session=True,  # Ctrl-C is for the gateway, which ends the estate after itself
     )
     try:
+        meanwhile()
         _wait_until_ready(process)
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Logging of the process: one JSON line an event, pretty on a terminal; masked. Set up once by `app.py`.
+"""Logging of the process: one JSON line an event, pretty on a terminal; masked. Set up once by `assembly.py`.
 
 Events of structlog and of the standard `logging` (Sanic's, libraries') go the same way to standard error.
 """

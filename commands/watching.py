@@ -1,4 +1,4 @@
-"""Who hears what happens in a gateway: metrics and traces, as the settings ask for them. `app.py` joins them.
+"""Who hears what happens in a gateway: metrics and traces, as the settings ask for them. `assembly.py` joins them.
 
 Their libraries are imported only where they are asked for: a gateway without them does not pay for them.
 """

@@ -48,3 +48,6 @@ of `user789` only. `ulid.ulid(moment, randomness)` makes ULIDs, `tariff.parking_
 reckon parking, `clock.iso` and `clock.plain` write times. Times are text: `parking_*` and `cars` as
 `yyyy-MM-dd HH:mm:ss`, all others ISO 8601 with `+08:00`; money is in fen.
 """
+
+# In the order of their ports. Here, so that whoever only names them does not load a web server.
+UPSTREAMS = ("bill", "parking", "repair")

@@ -124,7 +124,8 @@ class Upstream:
 
         # An operationId may stand on two routes, Sanic's names may not.
         name = f"{operation}_{len(self._app.router.routes_all)}"
-        self._app.add_route(serve, f"{self._base_path}{path}", methods=[method], name=name)
+        # Without a format of errors Sanic reads the handler's source to guess one; errors here are the dialect's.
+        self._app.add_route(serve, f"{self._base_path}{path}", methods=[method], name=name, error_format="json")
 
     async def _answer(self, call: Call, handler: Handler, *, public: bool) -> HTTPResponse:
         try:

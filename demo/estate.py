@@ -16,7 +16,7 @@ from typing import Any
 from sanic import Sanic
 from sanic.server import AsyncioServer
 
-from demo import bill, controls, parking, repair, seed
+from demo import UPSTREAMS, bill, controls, parking, repair, seed
 from demo.clock import Clock, now
 from demo.core import Core
 from demo.database import Database
@@ -27,7 +27,7 @@ from demo.tokens import Tokens
 logger = logging.getLogger("demo")
 
 App = Sanic[Any, Any]
-UPSTREAMS: dict[str, Callable[[App, Core], None]] = {
+_INSTALL: dict[str, Callable[[App, Core], None]] = {
     "bill": bill.install,
     "parking": parking.install,
     "repair": repair.install,
@@ -72,8 +72,8 @@ async def start_estate(
     estate = None
     try:
         estate = Estate(_ports_of(sockets), _open_core(data_dir, clock), [])
-        for (name, install), bound in zip(UPSTREAMS.items(), sockets, strict=True):
-            app = _application(name, install, estate.core)
+        for name, bound in zip(UPSTREAMS, sockets, strict=True):
+            app = _application(name, _INSTALL[name], estate.core)
             estate._running.append((app, await _serve(app, bound)))
     except BaseException:
         if estate is not None:
@@ -139,7 +139,7 @@ def _open_core(data_dir: Path, clock: Clock) -> Core:
     database = Database(data_dir)
     if database.row("SELECT 1 FROM residents") is None:
         seed.fill(database, clock().date())
-    return Core(database, Tokens(data_dir, clock), Faults(tuple(UPSTREAMS)), RequestLog(clock), clock)
+    return Core(database, Tokens(data_dir, clock), Faults(UPSTREAMS), RequestLog(clock), clock)
 
 
 def _application(name: str, install: Callable[[App, Core], None], core: Core) -> App:

@@ -1,4 +1,4 @@
-"""What is counted for Prometheus, and the port of its own on which it is read. `app.py` joins it.
+"""What is counted for Prometheus, and the port of its own on which it is read. `assembly.py` joins it.
 
 Labels have few values and all of them are ours: names of upstreams.yaml, outcomes and codes of the protocol. No id, no
 token, no text of a resident, a model or an upstream is ever a label.

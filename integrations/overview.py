@@ -1,6 +1,6 @@
 """The catalogue as residents and their clients are shown it: what the assistant can do, system by system.
 
-`app.py` hands it to `blueprints/api.py`.
+`assembly.py` hands it to `blueprints/api.py`.
 """
 
 from __future__ import annotations

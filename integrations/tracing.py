@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry and its GenAI semantic conventions, sent to a collector over OTLP; `app.py` joins it.
+"""Traces by OpenTelemetry and its GenAI semantic conventions, sent to a collector over OTLP; `assembly.py` joins it.
 
 `invoke_agent` is a turn, `chat` a step of the model, `execute_tool` a tool call. Content is never an attribute,
 whatever the conventions allow; the context (`traceparent`) goes to upstreams and to nobody else. The packages are an

@@ -1,8 +1,8 @@
 """An upstream's document as Steward understands it: as OpenAPI 3.1, normalised, mended, with what was made of it.
 
 Each operation that became a tool says its effect, its envelope, what the gateway fills and hides, what was mended; the
-introduction says what was left out and why. `app.py` hands it to `blueprints/docs.py`. No origin, key or constant of
-upstreams.yaml is in it: the page may be open to residents. Pure.
+introduction says what was left out and why. `assembly.py` hands it to `blueprints/docs.py`. No origin, key or constant
+of upstreams.yaml is in it: the page may be open to residents. Pure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the chat page is told before anybody has logged in: `web/page.json`. Made by `app.py`."""
+"""What the chat page is told before anybody has logged in: `web/page.json`. Made by `assembly.py`."""
 
 from __future__ import annotations
 

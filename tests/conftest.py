@@ -13,7 +13,7 @@ from hypothesis import settings
 from sanic import Sanic
 from sanic_testing.reusable import ReusableClient
 
-from tests.support.steward import Steward, start_steward
+from tests.support.steward import Steward, start_steward, warm_steward
 
 # In CI the same examples every time: a change is judged by itself. Elsewhere new ones are looked for in each run.
 settings.register_profile("ci", derandomize=True)
@@ -33,8 +33,8 @@ def steward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steward]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., Any]:
-    """`with start(STEWARD_...="...") as steward:` a Steward of the test's own."""
-    return lambda **environment: start_steward(tmp_path, **environment)
+    """`with start(STEWARD_...="...") as steward:` a Steward of the test's own, in a process that need not import it."""
+    return lambda **environment: warm_steward(tmp_path, **environment)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from schemas.settings import PROJECT
 
-OURS = ("agent", "app", "blueprints", "commands", "demo", "integrations", "main", "schemas")
+OURS = ("agent", "app", "assembly", "blueprints", "commands", "demo", "integrations", "main", "schemas")
 NETWORK = {"httpcore", "httpx", "httpx2", "aiohttp", "tenacity", "openai"}
 SANIC = {"sanic", "sanic_ext"}
 REVEALERS = {f"integrations/upstream/{name}.py" for name in ("auth", "identity", "scrub")}
@@ -26,7 +26,7 @@ IO_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 
 def files() -> list[Path]:
     """Every Python file of the product, tests and measurements aside."""
-    found = [PROJECT / "app.py", PROJECT / "main.py"]
+    found = [PROJECT / f"{name}.py" for name in ("app", "assembly", "main")]
     for folder in OURS:
         found += sorted((PROJECT / folder).rglob("*.py"))
     return found
@@ -87,8 +87,8 @@ def test_network_libraries_only_in_integrations() -> None:
 
 
 def test_sanic_only_where_http_is_spoken() -> None:
-    """`app.py`, `blueprints`, `demo`."""
-    assert violations(SANIC, only_in=("app.py", "blueprints", "demo")) == []
+    """`assembly.py`, `blueprints`, `demo`."""
+    assert violations(SANIC, only_in=("assembly.py", "blueprints", "demo")) == []
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,14 @@ def test_sanic_only_where_http_is_spoken() -> None:
     ],
 )
 def test_layers(folder: str, may_import: set[str]) -> None:
-    """blueprints > agent > schemas; integrations > schemas; the two sides never meet but in `app.py`."""
+    """blueprints > agent > schemas; integrations > schemas; the two sides never meet but in `assembly.py`."""
     assert violations(set(OURS) - may_import, never_in=(folder,)) == []
 
 
 def test_nobody_imports_app_but_main() -> None:
-    """`create_app` is handed to the commands."""
+    """`serve` is handed to the commands, and `app.py` alone imports what joins the parts."""
     assert violations({"app", "main"}, only_in=("main.py",)) == []
+    assert violations({"assembly"}, only_in=("app.py",)) == []
 
 
 def reads_environment(node: ast.AST) -> bool:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, async_playwright
 
 from tests.browser.tab import KeepPicture, OpenTab, Tab, Tutorial
 from tests.support.steward import Steward, start_steward
@@ -61,9 +62,16 @@ def steward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steward]:
         yield running
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All browser tests of a process run in one event loop: Chromium belongs to the loop that started it."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium: str, steward: Steward) -> AsyncIterator[Browser]:
-    """A fresh Chromium in which `localhost:8001` is the test's Steward."""
+    """One Chromium for a test process, in which `localhost:8001` is its Steward; each tab has a profile of its own."""
     rule = f"--host-resolver-rules=MAP localhost:8001 {steward.http.removeprefix('http://')}"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, rule])
@@ -71,22 +79,27 @@ async def browser(chromium: str, steward: Steward) -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
-def open_tab(browser: Browser) -> OpenTab:
-    """`tab = await open_tab(url, token=..., **context)`: a tab in a profile of its own.
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
+    """`tab = await open_tab(url, token=..., **context)`: a tab in a fresh profile that ends with the test.
 
     `token` is what localStorage holds for the page's origin, as after a login; `context` is Playwright's.
     """
 
+    profiles: list[BrowserContext] = []
+
     async def open_it(url: str, *, token: str | None = None, **context: Any) -> Tab:
         profile = await browser.new_context(**context)
+        profiles.append(profile)
         tab = Tab(await profile.new_page())
         if token is not None:
             await profile.add_init_script(f"localStorage.setItem('token', '{token}')")
         await tab.page.goto(url)
         return tab
 
-    return open_it
+    yield open_it
+    for profile in profiles:
+        await profile.close()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.browser import estate
 from tests.browser.chat import Chat
 from tests.browser.tab import OpenTab, Tab, chunks
 from tests.support.breaking_line import BreakingLine
-from tests.support.steward import Steward, start_steward
+from tests.support.steward import Steward, warm_steward
 
 TOKEN = "your-token-here"
 BILLS, PARKING, REPAIR = "查询我的物业费账单", "帮我查一下停车记录", "我想报修"
@@ -37,7 +37,7 @@ def size(request: pytest.FixtureRequest) -> str:
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steward]:
     """A Steward whose answers take their time, and whose approvals do not wait for long."""
     pace = {"STEWARD_TYPING_PAUSE_S": "0.03", "STEWARD_APPROVAL_TTL_S": "5"}
-    with start_steward(tmp_path_factory.mktemp("slow"), **pace) as running:
+    with warm_steward(tmp_path_factory.mktemp("slow"), **pace) as running:
         yield running
 
 

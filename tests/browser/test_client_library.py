@@ -315,7 +315,7 @@ async def test_silence_is_asked_about_and_then_left(node: Scene) -> None:
         await player.completed("t1")
 
     async with PlayedGateway(silent, back) as gateway:
-        said = await node("played", url=gateway.url, options={"heartbeat_ms": 60})
+        said = await node("played", url=gateway.url, options={"heartbeat_ms": 500})
         await gateway.played()
     assert whole(said["results"][0])
     assert said["states"] == ["connecting", "open", "waiting", "connecting", "open", "closed"]

@@ -87,7 +87,7 @@ async def test_a_frame_above_the_limit_closes_with_1009(steward: Steward) -> Non
 
 async def test_one_more_query_waits_and_a_further_one_is_busy(start: Start) -> None:
     """While a turn runs one query waits for its turn; those beyond are refused as busy, and both turns end."""
-    with start(STEWARD_TYPING_PAUSE_S="0.2") as steward:
+    with start(STEWARD_TYPING_PAUSE_S="0.03") as steward:
         async with talk(steward.ws) as resident:
             for _ in range(4):
                 await resident.send("查询我的物业费账单")

@@ -20,7 +20,7 @@ import pytest
 from tests.support.breaking_line import BreakingLine
 from tests.support.estate_data import rows
 from tests.support.played_gateway import CARD, PlayedGateway, Player
-from tests.support.steward import ROOT, Steward, start_steward
+from tests.support.steward import ROOT, Steward, warm_steward
 
 _PATIENCE_S = 60
 
@@ -437,14 +437,14 @@ async def test_a_real_gateway_that_restarts_is_found_again(tmp_path: Path) -> No
     folders = (tmp_path / "first", tmp_path / "second")
     for folder in folders:
         folder.mkdir()
-    with start_steward(folders[0]) as steward:
+    with warm_steward(folders[0]) as steward:
         words = ("--token", "your-token-here", "--url", steward.http)
         again = {"STEWARD_PORT": str(steward.port), "STEWARD_DEMO_PORT": str(steward.estate_ports[0])}
         async with on_terminal(tmp_path, *words) as terminal:
             await terminal.shows("您>")
             steward.stop()
             await terminal.shows("1012")
-            with start_steward(folders[1], **again):
+            with warm_steward(folders[1], **again):
                 await terminal.shows("已重新连接")
                 terminal.type("你好")
                 await terminal.prompts(2)

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.estate_data import rows
-from tests.support.steward import ROOT, Steward, request_json, start_steward
+from tests.support.steward import ROOT, Steward, request_json, warm_steward
 from tests.support.talk import talk
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steward]:
     """A Steward whose estate these tests may break."""
-    with start_steward(tmp_path_factory.mktemp("broken")) as running:
+    with warm_steward(tmp_path_factory.mktemp("broken")) as running:
         yield running
 
 
@@ -77,7 +77,7 @@ async def test_a_write_whose_answer_is_lost_is_not_sent_twice(broken: Steward) -
 
 async def test_the_estate_restarts_in_mid_conversation(tmp_path: Path) -> None:
     """The estate ends and comes back between two turns: the conversation goes on, the order is in the same file."""
-    with start_steward(tmp_path, STEWARD_UPSTREAMS=str(_copy_of_upstreams(tmp_path))) as gateway:
+    with warm_steward(tmp_path, STEWARD_UPSTREAMS=str(_copy_of_upstreams(tmp_path))) as gateway:
         first = _estate(gateway)
         token = gateway.login("user123")
         async with talk(gateway.ws, "user123", token) as resident:
@@ -130,7 +130,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 async def test_with_another_upstreams_file_no_estate_runs(tmp_path: Path) -> None:
     """`STEWARD_UPSTREAMS` with another file: nothing listens on the estate's ports, the gateway does."""
-    with start_steward(tmp_path, STEWARD_UPSTREAMS=str(_copy_of_upstreams(tmp_path))) as gateway:
+    with warm_steward(tmp_path, STEWARD_UPSTREAMS=str(_copy_of_upstreams(tmp_path))) as gateway:
         assert request_json(f"{gateway.http}/livez") == {"live": True}
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", gateway.estate_ports[0])

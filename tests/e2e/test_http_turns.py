@@ -49,7 +49,7 @@ async def test_a_conversation_goes_on_over_http_and_socket(steward: Steward) -> 
 
 async def test_a_turn_may_take_longer_than_its_request_may(start: Start) -> None:
     """A05: the deadline of a request's body is over with the body; the answer streams on."""
-    with start(STEWARD_HANDSHAKE_TIMEOUT_S="1", STEWARD_TYPING_PAUSE_S="0.2") as steward:
+    with start(STEWARD_HANDSHAKE_TIMEOUT_S="1", STEWARD_TYPING_PAUSE_S="0.05") as steward:
         async with resident(steward.http) as anna:
             began = asyncio.get_running_loop().time()
             found = await anna.events("/api/chat", {"query": "查询我的物业费账单"})

@@ -13,7 +13,7 @@ from typing import Any
 from tests.support.chat_server import ChatServer, scripted
 from tests.support.estate_data import rows
 from tests.support.scripted_model import answer, environment
-from tests.support.steward import Steward, start_steward
+from tests.support.steward import Steward, warm_steward
 from tests.support.talk import Talk, talk
 
 
@@ -33,14 +33,14 @@ async def test_a_turn_that_was_killed_is_told_as_interrupted(tmp_path: Path) -> 
     """F63: a client that comes back is told that it missed something, and that the turn was interrupted; the turn
     before is in the history, and the next one runs."""
     async with ChatServer(scripted(answer)) as model:
-        with start_steward(tmp_path, **environment(model)) as first:
+        with warm_steward(tmp_path, **environment(model)) as first:
             async with talk(first.ws) as resident:
                 ready = await resident.hello()
                 assert (await resident.ask("你好")).outcome == "success"
                 await resident.send("停")
                 shown = (await resident.until(type="chunk"))[-1]
                 kill(first)
-        with start_steward(tmp_path, **environment(model)) as second:
+        with warm_steward(tmp_path, **environment(model)) as second:
             async with talk(second.ws) as resident:
                 again, snapshot = await resume(resident, ready["conversation_id"], ready | {"seq": shown["seq"]})
                 assert (snapshot["turn_id"], snapshot["outcome"]) == (shown["turn_id"], "turn_interrupted")
@@ -56,7 +56,7 @@ async def test_a_write_under_way_in_a_killed_process_is_unknown_and_never_sent_a
     """F63: the system had committed it and not yet answered; the next process tells the resident that the outcome is
     not known, takes no second yes to it, and sends nothing."""
     async with ChatServer(scripted(answer)) as model:
-        with start_steward(tmp_path, **environment(model)) as first:
+        with warm_steward(tmp_path, **environment(model)) as first:
             async with talk(first.ws) as resident:
                 ready = await resident.hello()
                 parked = await resident.ask("报修 厨房水龙头漏水")
@@ -67,7 +67,7 @@ async def test_a_write_under_way_in_a_killed_process_is_unknown_and_never_sent_a
                     while not orders(first):
                         await asyncio.sleep(0.05)
                 kill(first)
-        with start_steward(tmp_path, **environment(model)) as second:
+        with warm_steward(tmp_path, **environment(model)) as second:
             async with talk(second.ws) as resident:
                 _, snapshot = await resume(resident, ready["conversation_id"], ready)
                 assert snapshot["outcome"] == "turn_interrupted"

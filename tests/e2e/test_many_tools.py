@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.chat_server import ChatServer, Recorded, Reply, resplit, scripted, text_reply, tool_call_reply
 from tests.support.many_operations import ManyUpstream, large_document, many_upstream
-from tests.support.steward import Steward, start_steward
+from tests.support.steward import Steward, warm_steward
 from tests.support.talk import talk
 
 Start = Callable[..., Any]
@@ -48,7 +48,10 @@ def entry(tmp_path: Path, upstream: ManyUpstream) -> str:
 def without_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Steward, ManyUpstream]]:
     """One Steward with the embedded model for all conversations of this file, and its upstream."""
     folder = tmp_path_factory.mktemp("many")
-    with many_upstream() as running, start_steward(folder, STEWARD_UPSTREAMS=_entry(folder, running)) as steward:
+    with (
+        many_upstream() as running,
+        warm_steward(folder, STEWARD_UPSTREAMS=_entry(folder, running)) as steward,
+    ):
         yield steward, running
 
 

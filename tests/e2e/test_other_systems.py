@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.steward import ROOT, Steward, start_steward
+from tests.support.steward import ROOT, Steward, warm_steward
 from tests.support.systems import java110, jeecg, ruoyi
 from tests.support.systems.server import System
 from tests.support.talk import Talk, talk
@@ -36,7 +36,7 @@ def _serve(folder: Path, section: str, name: str, system: System) -> Iterator[Es
     shutil.copy(SYSTEMS / f"{name}.json", folder)
     with system.running():
         environment = {"STEWARD_UPSTREAMS": str(folder / "upstreams.yaml"), f"{name.upper()}_PORT": str(system.port)}
-        with start_steward(folder, **environment) as steward:
+        with warm_steward(folder, **environment) as steward:
             yield Estate(steward, system)
 
 

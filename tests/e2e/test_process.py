@@ -232,14 +232,16 @@ def test_a_folder_that_cannot_be_written_ends_the_start(tmp_path: Path, folder: 
 
 
 CLOSE = """
+import assembly
 async def close(_):
     raise ValueError("a defect of the end")
-app.EmbeddedModel.close = close
+assembly.EmbeddedModel.close = close
 """
 BANNER = """
+import assembly
 def banner(*_):
     raise RuntimeError("a defect of the start")
-app.banner = banner
+assembly.banner = banner
 """
 
 

@@ -157,7 +157,8 @@ async def test_out_of_descriptors_turns_go_on_and_the_probe_says_so(start: Start
 BLOCKS = """
 import time
 from sanic.response import text
-make = app.create_app
+import assembly
+make = assembly.create_app
 def create_app(*given):
     made = make(*given)
     @made.get("/block")
@@ -165,7 +166,7 @@ def create_app(*given):
         time.sleep(5)
         return text("done")
     return made
-app.create_app = create_app
+assembly.create_app = create_app
 """
 
 

@@ -12,11 +12,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from tests.support.warm import Process, start_warm
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +31,7 @@ class Steward:
     estate_ports: tuple[int, int, int]
     data_dir: Path
     log: Path
-    process: subprocess.Popen[bytes]
+    process: Process
 
     @property
     def http(self) -> str:
@@ -100,12 +102,37 @@ def free_ports(count: int) -> int:
             return first
 
 
-@contextmanager
-def start_steward(folder: Path, *, preamble: str = "", **environment: str) -> Iterator[Steward]:
+def start_steward(folder: Path, *, preamble: str = "", **environment: str) -> AbstractContextManager[Steward]:
     """Run `python app.py` with its data in `folder`; `environment` overrides single variables. Stopped at the end.
 
     `preamble` is Python that runs before it and may break what no client can break.
     """
+
+    def spawn(program: str, variables: dict[str, str], output: BinaryIO) -> Process:
+        code = ["-c", f"import sys; sys.path[:1] = [{str(ROOT)!r}]\n{program}"]
+        command = [sys.executable, *(code if preamble else [str(ROOT / "app.py")])]
+        return subprocess.Popen(command, cwd=folder, env=variables, stdout=output, stderr=output)
+
+    return _started(folder, spawn, preamble, environment)
+
+
+def warm_steward(folder: Path, *, preamble: str = "", **environment: str) -> AbstractContextManager[Steward]:
+    """The same in a process that is forked from one which has imported the program (`warm.py`): for tests of what it
+    does, not of how it starts."""
+
+    def spawn(program: str, variables: dict[str, str], output: BinaryIO) -> Process:
+        return start_warm(program, cwd=folder, env=variables, output=output)
+
+    return _started(folder, spawn, preamble, environment)
+
+
+@contextmanager
+def _started(
+    folder: Path,
+    spawn: Callable[[str, dict[str, str], BinaryIO], Process],
+    preamble: str,
+    environment: dict[str, str],
+) -> Iterator[Steward]:
     first = free_ports(4)
     data_dir = folder / "data"
     settings = {
@@ -121,13 +148,8 @@ def start_steward(folder: Path, *, preamble: str = "", **environment: str) -> It
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("STEWARD_", "OPENAI_"))}
     log = folder / "steward.log"
-    program = [str(ROOT / "app.py")]
-    if preamble:
-        program = ["-c", f"import sys; sys.path[:1] = [{str(ROOT)!r}]\nimport app\n{preamble}\napp.main()"]
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, *program], cwd=folder, env=inherited | settings, stdout=output, stderr=output
-        )
+        process = spawn(f"import app\n{preamble}\napp.main()", inherited | settings, output)
     running = Steward(
         port=int(settings["STEWARD_PORT"]),
         estate_ports=(first + 1, first + 2, first + 3),
@@ -155,7 +177,7 @@ def _wait_until_ready(steward: Steward) -> None:
         try:
             request_json(f"{steward.http}/readyz")
         except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
+            time.sleep(0.03)
         else:
             return
     raise RuntimeError(f"Steward did not become ready:\n{steward.written()}")

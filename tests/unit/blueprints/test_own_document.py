@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from app import create_app
+from assembly import create_app
 from blueprints.own_document import own_document
 from schemas.frames import AttachmentLimits, Limits
 from schemas.settings import Settings

@@ -111,7 +111,7 @@ def test_the_container_has_every_part_of_the_program_and_nothing_else() -> None:
     copied = {word for words in lines for word in words[:-1]}
     packages = {path.parent.name for path in PROJECT.glob("*/__init__.py")} - {"tests", "bench"}
     folders = {name for name in ("openapi", "test", "web") if (PROJECT / name).exists()}
-    needed = {"requirements.txt", "app.py", "main.py", *folders, *packages}
+    needed = {"requirements.txt", "app.py", "assembly.py", "main.py", *folders, *packages}
     assert copied == needed
     allowed = (PROJECT / ".dockerignore").read_text("utf-8").splitlines()
     assert {line[1:] for line in allowed if line.startswith("!")} == needed

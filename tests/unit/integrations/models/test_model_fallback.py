@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from app import create_model
+from assembly import create_model
 from integrations.models.fallback import FallbackModel
 from integrations.models.openai_chat import OpenAIChat
 from schemas.deadline import Deadline
