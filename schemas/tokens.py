@@ -6,10 +6,11 @@ to a token, Chinese about one character; three bytes of UTF-8 to a token come cl
 
 from __future__ import annotations
 
-import re
+import string
 from math import ceil
 
-_LETTERS = re.compile(r"[A-Za-z ]+")
+_LETTERS = string.ascii_letters.encode() + b" "
+_ASCII = bytes(range(128))
 
 
 def count_tokens(text: str) -> int:
@@ -25,10 +26,11 @@ def most_tokens(text: str) -> int:
 
     1.03 to 1.28 times what OpenAI's tokenisers count (docs/adr/0014).
     """
-    ascii_chars = len(text.encode("ascii", "ignore"))
-    letters = sum(map(len, _LETTERS.findall(text)))
-    others = len(text.encode("utf-8", "replace")) - ascii_chars
-    return ceil(letters / 4 + (ascii_chars - letters) * 0.6 + others / 3)
+    octets = text.encode("utf-8", "surrogatepass")
+    # bytes are deleted at memory's speed; a pattern that collects them costs a hundred times as much a character
+    letters = len(octets) - len(octets.translate(None, _LETTERS))
+    others = 0 if text.isascii() else len(octets.translate(None, _ASCII))
+    return ceil(letters / 4 + (len(octets) - others - letters) * 0.6 + others / 3)
 
 
 def first_tokens(text: str, tokens: int) -> str:

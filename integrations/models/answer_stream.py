@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
-
-import openai
+from typing import TypeVar
 
 from integrations.models.assemble import Answer, Incomplete
 from integrations.models.chunks import Chunk, decode_chunk
 from integrations.models.failure import ModelFailure, from_fault
+from integrations.models.provider import Response
 from integrations.models.sse import EventDecoder, EventTooLarge
 from schemas.deadline import Deadline
 from schemas.model import ModelEnd
@@ -37,7 +36,7 @@ class AnswerStream:
 
     def __init__(
         self,
-        response: openai.AsyncAPIResponse[Any],
+        response: Response,
         answer: Answer,
         deadline: Deadline,
         delta_timeout_s: float,
@@ -45,7 +44,7 @@ class AnswerStream:
         scrub: Callable[[str], str],
     ) -> None:
         self._response = response
-        self._bytes: AsyncIterator[bytes] = response.iter_bytes()
+        self._bytes: AsyncIterator[bytes] = response.pieces()
         self._answer = answer
         self._deadline = deadline
         self._delta_timeout_s = delta_timeout_s

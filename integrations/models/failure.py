@@ -1,16 +1,15 @@
 """Why one attempt at a model failed, and whether another may be made. Used by `openai_chat.py`.
 
-Nothing here keeps an exception of the SDK: those hold the request with its `Authorization` header.
+Nothing here keeps an exception of the transport: those hold the request with its `Authorization` header.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-
-import openai
 
 from integrations.models.chunks import ProviderFault
 
@@ -65,17 +64,22 @@ def scrubber(*secrets: str) -> Callable[[str], str]:
     return scrub
 
 
-def from_sdk(error: openai.OpenAIError, scrub: Callable[[str], str]) -> ModelFailure:
-    """What the SDK raised instead of a stream."""
-    if isinstance(error, openai.APIStatusError):
-        headers = error.response.headers
-        reason = scrub(f"HTTP {error.status_code}: {error.message}")
-        return _by_status(error.status_code, reason, error.code or error.type or "", retry_after_s(headers))
-    if isinstance(error, openai.APIConnectionError):
-        cause = error.__cause__
-        detail = f"{type(cause).__name__}: {cause}" if cause is not None else error.message
-        return ModelFailure(scrub(f"no connection: {detail}"), retry=True)
-    return ModelFailure(scrub(f"{type(error).__name__}: {error}"))
+def from_status(status: int, body: bytes, headers: Mapping[str, str], scrub: Callable[[str], str]) -> ModelFailure:
+    """A refusal with this status and body instead of a stream."""
+    said = body.decode("utf-8", "replace").strip()
+    try:
+        value = json.loads(said)
+    except (ValueError, RecursionError):
+        value = None
+    fault = value.get("error", value) if isinstance(value, dict) else None
+    word = ""
+    if isinstance(fault, dict):
+        said = fault["message"] if isinstance(fault.get("message"), str) and fault["message"] else said
+        word = next((one for one in (fault.get("code"), fault.get("type")) if isinstance(one, str) and one), "")
+    elif isinstance(fault, str) and fault:
+        said = fault
+    reason = scrub(f"HTTP {status}: {said}" if said else f"HTTP {status}")
+    return _by_status(status, reason, word, retry_after_s(headers))
 
 
 def from_fault(fault: ProviderFault, scrub: Callable[[str], str]) -> ModelFailure:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from integrations.models.wire import ToolEncoder, one_call_each, short_ids, stand_in_tools, wire_messages
+from schemas.jsontext import to_json
 from schemas.model import ModelRequest
 
 Body = dict[str, Any]
@@ -56,6 +57,12 @@ class Habits:
             if self._takes_tool_choice:
                 body["tool_choice"] = "none"
         return body
+
+    def encode(self, body: Body) -> bytes:
+        """A body as JSON. The text of its tools, most of it, is made once for each choice of tools."""
+        if "tools" in body:
+            body = body | {"tools": self._tools.raw(body["tools"])}
+        return to_json(body).encode()
 
     def tool_tokens(self, request: ModelRequest) -> int:
         """Our own count of what the tools of a step cost."""

@@ -1,8 +1,8 @@
-"""Any OpenAI-compatible provider behind the agent's `Model` port: request and retries. Next: `answer_stream.py`.
+"""Any OpenAI-compatible provider behind the agent's `Model` port: requests and retries. Next: `provider.py`.
 
-The SDK makes the request over its aiohttp transport; the answer is read as raw bytes and decoded here, because the
-SDK's typed stream costs several times the CPU and cannot take what many providers send (docs/adr/0010). A retry is made
-only before the first text was yielded, so nothing that a resident saw is ever started again.
+The answer is read as raw bytes and decoded here, because the SDK's typed stream costs several times the CPU and cannot
+take what many providers send (docs/adr/0010). A retry is made only before the first text was yielded, so nothing that a
+resident saw is ever started again.
 """
 
 from __future__ import annotations
@@ -10,20 +10,17 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
-import openai
 import structlog
 import tenacity
 
 from integrations.models.answer_stream import AnswerStream, ModelOutput
 from integrations.models.assemble import Answer, new_call_id
-from integrations.models.failure import ModelFailure, from_sdk, scrubber
-from integrations.models.habits import Body, Habits
+from integrations.models.failure import ModelFailure, scrubber
+from integrations.models.habits import Habits
+from integrations.models.provider import Provider, Response
 from integrations.models.wire import call_ids, message_tokens
-from schemas.deadline import Deadline
 from schemas.errors import ConfigurationError, ModelInterrupted, ModelUnavailable
 from schemas.model import ModelRequest
 from schemas.turn import TextDelta
@@ -73,22 +70,7 @@ class OpenAIChat:
         self._scrub = scrubber(key)
         self._habits = Habits(echo_reasoning=echo_reasoning)
         self._alarmed = False
-        self._client = openai.AsyncOpenAI(
-            api_key=key or "none",  # local servers want none, the SDK wants one
-            admin_api_key="",  # given, so that the SDK does not look into the environment; the same below
-            base_url=self._base_url,
-            max_retries=0,
-            default_headers={"Accept-Encoding": "identity"},  # events that are compressed come late, or as a bomb
-            http_client=openai.DefaultAioHttpClient(
-                trust_env=False,
-                follow_redirects=False,
-                limits=httpx2.Limits(max_connections=1000, keepalive_expiry=30.0),
-            ),
-            # In this transport `pool` is all of getting a connection: a free place, the name's address, the handshakes.
-            timeout=httpx2.Timeout(connect=connect_timeout_s, read=None, write=10.0, pool=connect_timeout_s),
-        )
-        self._client.organization = None
-        self._client.project = None
+        self._provider = Provider(key, self._base_url, connect_timeout_s, self._scrub)
 
     def __repr__(self) -> str:
         return f"OpenAIChat(model={self._model!r}, base_url={self._scrub(self._base_url)!r})"
@@ -120,7 +102,7 @@ class OpenAIChat:
 
     async def close(self) -> None:
         """Close the connections. The model must not be used afterwards."""
-        await self._client.close()
+        await self._provider.close()
 
     async def _begin(self, request: ModelRequest) -> tuple[AnswerStream, list[ModelOutput]]:
         """An answer with its first outputs, retried until there are some."""
@@ -167,30 +149,17 @@ class OpenAIChat:
             raise
         return stream, outputs
 
-    async def _open(self, request: ModelRequest) -> openai.AsyncAPIResponse[Any]:
+    async def _open(self, request: ModelRequest) -> Response:
         """The response once its headers are there, in the form that this provider takes. Raises `ModelFailure`."""
         while True:
             body = self._habits.body(self._model, request)
             try:
-                return await self._send(body, request.deadline)
+                limit_s = min(self._delta_timeout_s, request.deadline.remaining_s())
+                return await self._provider.send(self._habits.encode(body), limit_s)
             except ModelFailure as failure:
                 if failure.refused or not self._habits.learn(failure.reason, body):
                     raise
                 _log.info("model_asked_otherwise", model=self._model, host=self._host, reason=failure.reason)
-
-    async def _send(self, body: Body, deadline: Deadline) -> openai.AsyncAPIResponse[Any]:
-        try:
-            async with asyncio.timeout(min(self._delta_timeout_s, deadline.remaining_s())):
-                # `extra_body` goes out as it is; the SDK's own parameters are copied field by field first.
-                return await self._client.chat.completions.with_streaming_response.create(
-                    model=self._model, messages=[], stream=True, extra_body=body
-                ).__aenter__()
-        except openai.OpenAIError as error:
-            failure = from_sdk(error, self._scrub)
-        except TimeoutError:
-            failure = ModelFailure(f"no answer from {self._host} in time", retry=True)
-        # outside of the handler: the SDK's exception, which holds the request, must not be this one's context
-        raise failure
 
     @property
     def _host(self) -> str:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from integrations.models.calls import is_object
 from schemas.jsontext import to_json
 from schemas.model import Message
@@ -118,6 +120,7 @@ class ToolEncoder:
     def __init__(self) -> None:
         self._cached: dict[int, tuple[Sequence[ToolSpec], list[dict[str, Any]]]] = {}
         self._counted: dict[int, int] = {}
+        self._raw: dict[int, tuple[list[dict[str, Any]], msgspec.Raw]] = {}
 
     def encode(self, specs: Sequence[ToolSpec]) -> list[dict[str, Any]]:
         """`{"type": "function", "function": {"name", "description", "parameters"}}` for each; not to be changed."""
@@ -142,6 +145,15 @@ class ToolEncoder:
                 self._counted.pop(oldest, None)
             self._cached[id(specs)] = (specs, encoded)
         return encoded
+
+    def raw(self, encoded: list[dict[str, Any]]) -> msgspec.Raw:
+        """What `encode` gave, as JSON text."""
+        found = self._raw.get(id(encoded))
+        if found is None:
+            if len(self._raw) >= _MAX_CACHED:
+                del self._raw[next(iter(self._raw))]
+            found = self._raw[id(encoded)] = encoded, msgspec.Raw(to_json(encoded).encode())
+        return found[1]
 
     def tokens(self, specs: Sequence[ToolSpec]) -> int:
         """Our own count of what they cost in a request."""

@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from structlog.testing import capture_logs
 
-from integrations.models.failure import from_sdk, retry_after_s, scrubber
+from integrations.models.failure import from_status, retry_after_s, scrubber
 from integrations.models.openai_chat import OpenAIChat
 from schemas.deadline import Deadline
 from schemas.errors import ModelInterrupted, ModelUnavailable
@@ -399,9 +398,24 @@ def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], expected: flo
     assert retry_after_s(headers) == expected
 
 
-def test_an_error_of_the_sdk_that_is_none_of_the_providers_is_not_retried() -> None:
-    """It would come again."""
-    failure = from_sdk(openai.OpenAIError("odd"), scrubber())
-    assert not failure.retry
-    timeout = openai.APITimeoutError(request=httpx2.Request("POST", "http://127.0.0.1"))
-    assert from_sdk(timeout, scrubber()).retry
+@pytest.mark.parametrize(
+    ("status", "body", "reason", "retry", "refused"),
+    [
+        (500, b"", "HTTP 500", True, False),
+        (502, b"<html>bad gateway</html>", "HTTP 502: <html>bad gateway</html>", True, False),
+        (400, b'{"error": {"message": "too long", "code": "context_length_exceeded"}}', "too long", False, False),
+        (429, b'{"error": {"message": "no money", "type": "insufficient_quota"}}', "no money", False, True),
+        (429, b'{"error": "slow down"}', "HTTP 429: slow down", True, False),
+        (503, b'{"message": "busy", "code": 7}', "HTTP 503: busy", True, False),
+        (503, b"[" * 100_000, "HTTP 503: [[", True, False),
+        (503, b"\xff\xfe", "HTTP 503", True, False),
+        (302, b"", "HTTP 302", False, False),
+    ],
+)
+def test_a_refusals_reason_is_what_its_body_says(
+    status: int, body: bytes, reason: str, retry: bool, refused: bool
+) -> None:
+    """Whatever form it has, and none at all; a word of the account is somebody's to act on."""
+    failure = from_status(status, body, {}, scrubber())
+    assert reason in failure.reason
+    assert (failure.retry, failure.refused) == (retry, refused)
