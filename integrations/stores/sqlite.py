@@ -17,9 +17,10 @@ import structlog
 from integrations.stores.memory_turns import MemoryTurns
 from integrations.stores.sqlite_approvals import SqliteApprovals
 from integrations.stores.sqlite_conversations import SqliteConversations
-from integrations.stores.sqlite_file import SqliteFile, Statements
+from integrations.stores.sqlite_file import SqliteFile
 from integrations.stores.sqlite_turns import SqliteTurns
 from integrations.stores.sqlite_uploads import SqliteUploads, UploadBounds
+from integrations.stores.sqlite_writer import Statements
 from schemas.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -72,16 +73,22 @@ class SqliteStore:
     async def sweep(self) -> None:
         """Forget what is kept no longer: to be called now and then. Raises `StoreUnavailable`."""
 
-        async def work(statements: Statements) -> tuple[int, int, int, int]:
+        held: list[str] = []
+
+        def first() -> None:
+            held[:] = self.conversations.held()
+
+        def work(statements: Statements) -> tuple[int, int, int, int]:
             before = self._wall() - self._history_ttl
             return (
-                await self.conversations.forget_unused(statements, before),
-                await self.turns.forget_names(statements),
-                await self.approvals.forget_unused(statements, before),
-                await self.uploads.forget_expired(statements),
+                self.conversations.forget_unused(statements, before, held),
+                self.turns.forget_names(statements),
+                self.approvals.forget_unused(statements, before),
+                self.uploads.forget_expired(statements),
             )
 
-        swept = dict(zip(("conversations", "turns", "approvals", "uploads"), await self._file.write(work), strict=True))
+        gone = await self._file.write(work, first=first, alone=True)
+        swept = dict(zip(("conversations", "turns", "approvals", "uploads"), gone, strict=True))
         if any(swept.values()):
             await self._file.shorten()
             log.info("store_swept", **swept)

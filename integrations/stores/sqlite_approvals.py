@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from integrations.stores.sqlite_file import Row, SqliteFile, Statements, stamp, text
+from integrations.stores.sqlite_file import SqliteFile, stamp, text
+from integrations.stores.sqlite_writer import Row, Statements
 from schemas.conversation import Approval, ApprovalState, WriteOutcome
 from schemas.deadline import Deadline
 from schemas.tool import LabelledText
@@ -33,12 +34,12 @@ class SqliteApprovals:
         self._deadlines: OrderedDict[str, Deadline] = OrderedDict()
 
     async def park(self, approval: Approval) -> None:
-        async def work(statements: Statements) -> None:
-            await statements.run(
+        def work(statements: Statements) -> None:
+            statements.run(
                 "UPDATE approvals SET state = 'superseded' WHERE conversation_id = ? AND state = 'pending'",
                 (approval.conversation_id,),
             )
-            await statements.run(
+            statements.run(
                 f"INSERT INTO approvals ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
                 _values(approval),
             )
@@ -81,9 +82,9 @@ class SqliteApprovals:
         )
         return [self._approval(row) for row in rows]
 
-    async def forget_unused(self, statements: Statements, before: datetime) -> int:
+    def forget_unused(self, statements: Statements, before: datetime) -> int:
         """Within a transaction: those that expired before `before` and whose conversation is not kept; how many."""
-        gone = await statements.run(
+        gone = statements.run(
             "DELETE FROM approvals WHERE expires_at < ? AND conversation_id NOT IN (SELECT id FROM conversations) "
             "RETURNING id",
             (stamp(before),),

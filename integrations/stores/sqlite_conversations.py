@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from weakref import WeakValueDictionary
 
-from integrations.stores.sqlite_file import SqliteFile, Statements, stamp, text
+from integrations.stores.sqlite_file import SqliteFile, stamp, text
+from integrations.stores.sqlite_writer import Statements
 from schemas.conversation import Conversation, ConversationSummary
 from schemas.model import Message
 
 _TITLE_CHARS = 80
 
-# One statement, so that owner and messages are of one moment. No row: not the owner's. The history is cut where a
-# user's message begins, so that calls and their results stay together; `next` is the place of the next message.
+# One statement, so that owner and messages are of one moment. No row: not the owner's. A history that is too long is
+# cut where a user's message begins, so that calls and their results stay together; `next` is the place of the next one.
 _LOAD = """
 WITH own AS (SELECT id FROM conversations WHERE id = ?1 AND owner = ?2),
 sized AS (
@@ -24,7 +25,10 @@ sized AS (
 )
 SELECT m.body, (SELECT COALESCE(MAX(position) + 1, 0) FROM messages WHERE conversation_id = own.id) AS next
 FROM own LEFT JOIN messages AS m ON m.conversation_id = own.id
-    AND m.position >= (SELECT MIN(position) FROM sized WHERE of_user AND total <= ?3)
+    AND m.position >= (
+        SELECT MIN(position) FROM sized
+        WHERE total <= ?3 AND (of_user OR position = (SELECT MIN(position) FROM sized))
+    )
 ORDER BY m.position"""
 
 _KEEP = """
@@ -76,16 +80,26 @@ class SqliteConversations:
         if conversation.owner is None:
             return
 
-        async def work(statements: Statements) -> list[Message]:
-            # what is new is decided here, where no other save runs; a deleted one is not brought back
-            if self._forgotten.get(conversation.id) is conversation:
-                return []
-            known = await statements.run("SELECT 1 FROM conversations WHERE id = ?", (conversation.id,))
-            fresh = conversation.messages[conversation.saved if known else 0 :]
-            values = (conversation.id, text(conversation.owner or ""), _title(fresh), stamp(self._wall()))
-            await statements.run(_KEEP, values)
+        fresh_ones: list[Message] = []
+        all_of_them: list[Message] = []
+        following, gone = 0, False
+
+        def first() -> None:
+            # what is new is decided here, where neither another save nor a turn runs; a deleted one is not brought back
+            nonlocal fresh_ones, all_of_them, following, gone
+            gone = self._forgotten.get(conversation.id) is conversation
+            fresh_ones = conversation.messages[conversation.saved :]
+            all_of_them = list(conversation.messages)
             following = self._next.get(conversation.id, 0)
-            await statements.run_many(
+
+        def work(statements: Statements) -> list[Message]:
+            if gone:
+                return []
+            known = statements.run("SELECT 1 FROM conversations WHERE id = ?", (conversation.id,))
+            fresh = fresh_ones if known else all_of_them
+            values = (conversation.id, text(conversation.owner or ""), _title(fresh), stamp(self._wall()))
+            statements.run(_KEEP, values)
+            statements.run_many(
                 "INSERT OR REPLACE INTO messages (conversation_id, position, of_user, size, body) VALUES (?,?,?,?,?)",
                 [(conversation.id, following + at, *_row(message)) for at, message in enumerate(fresh)],
             )
@@ -95,17 +109,17 @@ class SqliteConversations:
             if fresh:
                 # found by identity: messages may have been added or forgotten since
                 conversation.saved = _place_after(fresh[-1], conversation.messages)
-                self._next[conversation.id] = self._next.get(conversation.id, 0) + len(fresh)
+                self._next[conversation.id] = following + len(fresh)
 
-        await self._file.write(work, then)
+        await self._file.write(work, then, first=first)
 
     async def delete(self, conversation_id: str, owner: str) -> bool:
-        async def work(statements: Statements) -> bool:
+        def work(statements: Statements) -> bool:
             own = (text(conversation_id), text(owner))
-            if not await statements.run("DELETE FROM conversations WHERE id = ? AND owner = ? RETURNING id", own):
+            if not statements.run("DELETE FROM conversations WHERE id = ? AND owner = ? RETURNING id", own):
                 return False
-            await statements.run("DELETE FROM turns WHERE conversation_id = ?", own[:1])
-            await statements.run("DELETE FROM approvals WHERE conversation_id = ?", own[:1])
+            statements.run("DELETE FROM turns WHERE conversation_id = ?", own[:1])
+            statements.run("DELETE FROM approvals WHERE conversation_id = ?", own[:1])
             return True
 
         def then(deleted: bool) -> None:
@@ -115,7 +129,7 @@ class SqliteConversations:
                 if live is not None:
                     self._forgotten[conversation_id] = live
 
-        deleted = await self._file.write(work, then)
+        deleted = await self._file.write(work, then, alone=True)
         if deleted:
             await self._file.shorten()
         return deleted
@@ -130,16 +144,20 @@ class SqliteConversations:
             for name, title, created, used in rows
         ]
 
-    async def forget_unused(self, statements: Statements, before: datetime) -> int:
-        """Within a transaction: conversations unused since `before` that nobody holds, with their turns and approvals;
-        how many."""
-        gone = await statements.run(
+    def held(self) -> list[str]:
+        """The ids of conversations that somebody holds."""
+        return list(self._live)
+
+    def forget_unused(self, statements: Statements, before: datetime, held: Sequence[str]) -> int:
+        """Within a transaction: conversations unused since `before` and not `held`, with their turns and approvals; how
+        many."""
+        gone = statements.run(
             "DELETE FROM conversations WHERE used_at < ? AND id NOT IN (SELECT value FROM json_each(?)) RETURNING id",
-            (stamp(before), json.dumps(list(self._live))),
+            (stamp(before), json.dumps(held)),
         )
         names = (json.dumps([name for (name,) in gone]),)
         for table in ("turns", "approvals"):
-            await statements.run(
+            statements.run(
                 f"DELETE FROM {table} WHERE conversation_id IN (SELECT value FROM json_each(?))",  # noqa: S608
                 names,
             )

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,36 +18,20 @@ import aiosqlite
 import structlog
 
 from integrations.stores.sqlite_schema import MIGRATIONS
+from integrations.stores.sqlite_writer import Connection, Row, Statements, Writer, closed
 from schemas.deadline import Deadline
 from schemas.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
-Row = tuple[Any, ...]
 T = TypeVar("T")
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SUFFIXES = ("", "-wal", "-shm")
+_CURSOR_ROWS = 64
 
 
 class _DamagedFile(Exception):
     """The file is no database, or one whose pages contradict each other."""
-
-
-class Statements:
-    """What runs inside one transaction. Every statement is fetched to its end, so no cursor outlives it."""
-
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
-
-    async def run(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
-        """The rows of one statement; of a change those of its RETURNING."""
-        return list(await self._connection.execute_fetchall(sql, tuple(parameters)))  # type: ignore[arg-type]
-
-    async def run_many(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
-        """One statement, once for each of `parameters`."""
-        if parameters:
-            cursor = await self._connection.executemany(sql, parameters)
-            await cursor.close()
 
 
 class SqliteFile:
@@ -59,9 +43,9 @@ class SqliteFile:
     def __init__(self, path: Path, patience_s: float, wall: Callable[[], datetime]) -> None:
         self._path, self._patience_s, self._wall = path, patience_s, wall
         self._lock = asyncio.Lock()
-        self._running: set[asyncio.Task[Any]] = set()
-        self._writer: aiosqlite.Connection | None = None
-        self._reader: aiosqlite.Connection | None = None
+        self._writer: Connection | None = None
+        self._reader: Connection | None = None
+        self._writes: Writer | None = None
         self.answers = False  # whether the last thing asked of it succeeded
 
     async def start(self) -> None:
@@ -91,9 +75,10 @@ class SqliteFile:
             if [tuple(row) for row in found] != [("ok",)]:
                 raise _DamagedFile(str([tuple(row) for row in found]))
             await self._write_ahead(self._writer)
-            await _migrate(self._writer)
+            await self._writer.visit(_migrate)
             self._reader = await _connect(self._path, self._patience_s)
             await self._reader.execute_fetchall("PRAGMA query_only = ON")
+            self._writes = Writer(self._writer, self._patience_s, self._lock, self._unavailable)
         except sqlite3.DatabaseError as error:
             if _code(error) in _DAMAGED:
                 raise _DamagedFile(str(error)) from error
@@ -113,14 +98,16 @@ class SqliteFile:
 
     async def close(self) -> None:
         """After the transactions that were asked for. The write-ahead log becomes part of the file."""
-        while self._running:
-            await asyncio.wait(set(self._running))
+        writes, self._writes = self._writes, None
+        if writes is not None:
+            await writes.ended()
         async with self._lock:
             await self._close_both()
 
     async def _close_both(self) -> None:
         # the reader first: the last one to close folds the write-ahead log into the file
         reader, writer, self._reader, self._writer = self._reader, self._writer, None, None
+        self._writes = None
         for connection in (reader, writer):
             if connection is not None:
                 with contextlib.suppress(sqlite3.Error):
@@ -129,74 +116,36 @@ class SqliteFile:
     async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
         """The rows of one statement: one statement sees one state of the file, so it needs no transaction."""
         if self._reader is None:
-            raise StoreUnavailable("the store is closed")
+            raise closed()
         try:
             async with asyncio.timeout(self._patience_s):
-                rows = await Statements(self._reader).run(sql, parameters)
+                rows = await self._reader.visit(lambda statements: statements.run(sql, parameters))
                 self.answers = True
                 return rows
         except (sqlite3.DatabaseError, TimeoutError) as error:
             raise self._unavailable(error) from error
 
     async def write(
-        self, work: Callable[[Statements], Awaitable[T]], then: Callable[[T], None] = lambda result: None
+        self,
+        work: Callable[[Statements], T],
+        then: Callable[[T], None] = lambda result: None,
+        *,
+        first: Callable[[], None] = lambda: None,
+        alone: bool = False,
     ) -> T:
-        """`work` in one transaction; durable, and `then` done with its result, before this returns.
+        """`work` in one transaction, on the connection's thread; durable, and `then` done with its result, before this
+        returns. `first` and `then` run on the event loop, directly before and after.
 
-        It runs in a task of its own: whoever waits may be cancelled at any moment, the transaction is whole all the
-        same. One that could not begin within the patience never begins.
+        Whoever waits may be cancelled at any moment, the transaction is whole all the same. One that could not begin
+        within the patience never begins. Writes that wait together share a transaction and may be run a second time
+        without the others where it fails, so `work` changes nothing but the file. `alone`: `then` changes what the
+        `first` or `work` of another looks at.
         """
-        task = asyncio.create_task(self._transaction(work, then))
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-        done, _ = await asyncio.wait({task}, timeout=2 * self._patience_s)
-        if not done:
-            raise self._unavailable(TimeoutError())
-        return task.result()
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # it was logged; nobody may be waiting for it any more
-
-    async def _transaction(self, work: Callable[[Statements], Awaitable[T]], then: Callable[[T], None]) -> T:
-        deadline = Deadline.after(self._patience_s)
-        try:
-            async with asyncio.timeout(self._patience_s):
-                await self._lock.acquire()
-        except TimeoutError as error:
-            raise self._unavailable(error) from error
-        try:
-            if self._writer is None:
-                raise StoreUnavailable("the store is closed")
-            result = await self._commit(self._writer, work, deadline)
-            then(result)
-            self.answers = True
-            return result
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-            raise  # a mistake of ours, not the store's
-        except sqlite3.Error as error:
-            raise self._unavailable(error) from error
-        finally:
-            self._lock.release()
-
-    async def _commit(
-        self, connection: aiosqlite.Connection, work: Callable[[Statements], Awaitable[T]], deadline: Deadline
-    ) -> T:
-        statements = Statements(connection)
-        try:
-            # what is left of the patience after waiting for other tasks is for other processes (F71)
-            await statements.run(f"PRAGMA busy_timeout = {int(deadline.remaining_s() * 1000)}")
-            await statements.run("BEGIN IMMEDIATE")
-            result = await work(statements)
-            await statements.run("COMMIT")
-            return result
-        except BaseException:
-            # Whatever was handed to the connection's thread runs there in order, even if its waiter was cancelled: this
-            # runs last. It fails where no transaction is open any more, as after a full disk (F72).
-            with contextlib.suppress(sqlite3.OperationalError):
-                await statements.run("ROLLBACK")
-            raise
+        if self._writes is None:
+            raise closed()
+        result = await self._writes.write(work, then, first, alone=alone)
+        self.answers = True
+        return result
 
     async def shorten(self) -> None:
         """Fold the write-ahead log into the file and empty it, so that what was deleted is nowhere; not while another
@@ -204,8 +153,8 @@ class SqliteFile:
         async with self._lock:
             if self._writer is not None:
                 with contextlib.suppress(sqlite3.OperationalError):
-                    await Statements(self._writer).run("PRAGMA busy_timeout = 0")
-                    await Statements(self._writer).run("PRAGMA wal_checkpoint(TRUNCATE)")
+                    await self._writer.execute_fetchall("PRAGMA busy_timeout = 0")
+                    await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _unavailable(self, error: Exception) -> StoreUnavailable:
         reason = "no answer in time" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
@@ -214,8 +163,9 @@ class SqliteFile:
         return StoreUnavailable(reason)
 
 
-async def _connect(path: Path, patience_s: float) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None, timeout=patience_s)
+async def _connect(path: Path, patience_s: float) -> Connection:
+    connection = Connection(lambda: sqlite3.connect(path, isolation_level=None, timeout=patience_s), _CURSOR_ROWS)
+    await connection
     try:
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON", "trusted_schema = OFF"):
             await connection.execute_fetchall(f"PRAGMA {pragma}")
@@ -225,28 +175,27 @@ async def _connect(path: Path, patience_s: float) -> aiosqlite.Connection:
     return connection
 
 
-async def _migrate(connection: aiosqlite.Connection) -> None:
-    statements = Statements(connection)
-    if await _version(statements) == len(MIGRATIONS):
+def _migrate(statements: Statements) -> None:
+    if _version(statements) == len(MIGRATIONS):
         return  # so that a start needs no lock
-    await statements.run("BEGIN IMMEDIATE")
+    statements.run("BEGIN IMMEDIATE")
     try:
-        version = await _version(statements)  # another process may have been first
+        version = _version(statements)  # another process may have been first
         if version > len(MIGRATIONS):
             raise StoreUnavailable(f"the file is of version {version}, this Steward knows {len(MIGRATIONS)}")
         for migration in MIGRATIONS[version:]:
             for statement in migration:
-                await statements.run(statement)
-        await statements.run(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        await statements.run("COMMIT")
+                statements.run(statement)
+        statements.run(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        statements.run("COMMIT")
     except BaseException:
         with contextlib.suppress(sqlite3.OperationalError):
-            await statements.run("ROLLBACK")
+            statements.run("ROLLBACK")
         raise
 
 
-async def _version(statements: Statements) -> int:
-    return int((await statements.run("PRAGMA user_version"))[0][0])
+def _version(statements: Statements) -> int:
+    return int(statements.run("PRAGMA user_version")[0][0])
 
 
 def _make(path: Path) -> bool:

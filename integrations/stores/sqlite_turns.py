@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from integrations.stores.memory_turns import MemoryTurns
-from integrations.stores.sqlite_file import Row, SqliteFile, Statements, stamp, text
+from integrations.stores.sqlite_file import SqliteFile, stamp, text
+from integrations.stores.sqlite_writer import Row, Statements
 from schemas.conversation import TurnRecord
 
 _COLUMNS = "id, conversation_id, owner, client_msg_id, started_at, outcome, content"
@@ -27,17 +28,17 @@ class SqliteTurns:
             return earlier
         return await self._file.write(lambda statements: self._claim(statements, turn))
 
-    async def _claim(self, statements: Statements, turn: TurnRecord) -> TurnRecord | None:
+    def _claim(self, statements: Statements, turn: TurnRecord) -> TurnRecord | None:
         now = self._wall()
         if turn.client_msg_id is not None:
-            rows = await statements.run(
+            rows = statements.run(
                 f"SELECT {_COLUMNS} FROM turns WHERE owner = ? AND client_msg_id = ? AND claimed_at >= ? "  # noqa: S608
                 "ORDER BY number DESC LIMIT 1",
                 (text(turn.owner or ""), text(turn.client_msg_id), stamp(now - self._window)),
             )
             if rows:
                 return _record(rows[0])
-        await statements.run(
+        statements.run(
             f"INSERT INTO turns ({_COLUMNS}, claimed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             (
                 turn.id,
@@ -81,16 +82,16 @@ class SqliteTurns:
         )
         return bool(rated)
 
-    async def forget_names(self, statements: Statements) -> int:
+    def forget_names(self, statements: Statements) -> int:
         """Within a transaction: clients' names that no longer count, and such turns whose conversation was never kept;
         how many."""
         before = (stamp(self._wall() - self._window),)
-        gone = await statements.run(
+        gone = statements.run(
             "DELETE FROM turns WHERE claimed_at < ? AND conversation_id NOT IN (SELECT id FROM conversations) "
             "RETURNING id",
             before,
         )
-        unnamed = await statements.run(
+        unnamed = statements.run(
             "UPDATE turns SET client_msg_id = NULL WHERE claimed_at < ? AND client_msg_id IS NOT NULL RETURNING id",
             before,
         )

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from integrations.stores.sqlite_file import Row, SqliteFile, Statements, stamp, text
+from integrations.stores.sqlite_file import SqliteFile, stamp, text
+from integrations.stores.sqlite_writer import Row, Statements
 from schemas.errors import UploadsFull
 from schemas.upload import Upload
 
@@ -39,10 +40,10 @@ class SqliteUploads:
         expires_at = now + timedelta(seconds=self._bounds.ttl_s)
         upload = Upload(self._new_id(), owner, text(filename), media_type, len(content), expires_at)
 
-        async def work(statements: Statements) -> None:
-            await self.forget_expired(statements)
-            await self._make_sure_of_room(statements, upload, now)
-            await statements.run(
+        def work(statements: Statements) -> None:
+            self.forget_expired(statements)
+            self._make_sure_of_room(statements, upload, now)
+            statements.run(
                 f"INSERT INTO uploads ({_COLUMNS}, content) VALUES (?,?,?,?,?,?,?)",  # noqa: S608
                 (upload.id, text(owner), upload.filename, media_type, upload.size, stamp(expires_at), content),
             )
@@ -50,13 +51,13 @@ class SqliteUploads:
         await self._file.write(work)
         return upload
 
-    async def _make_sure_of_room(self, statements: Statements, upload: Upload, now: datetime) -> None:
-        ((own, first),) = await statements.run(
+    def _make_sure_of_room(self, statements: Statements, upload: Upload, now: datetime) -> None:
+        ((own, first),) = statements.run(
             "SELECT count(*), min(expires_at) FROM uploads WHERE owner = ?", (text(upload.owner),)
         )
         if own >= self._bounds.max_per_owner:
             raise UploadsFull(_until(first, now))
-        ((taken, first),) = await statements.run("SELECT coalesce(sum(size), 0), min(expires_at) FROM uploads")
+        ((taken, first),) = statements.run("SELECT coalesce(sum(size), 0), min(expires_at) FROM uploads")
         if taken + upload.size > self._bounds.max_bytes:
             raise UploadsFull(_until(first, now))
 
@@ -79,9 +80,9 @@ class SqliteUploads:
         if gone:
             await self._file.shorten()
 
-    async def forget_expired(self, statements: Statements) -> int:
+    def forget_expired(self, statements: Statements) -> int:
         """Within a transaction: what is kept no longer; how many."""
-        gone = await statements.run("DELETE FROM uploads WHERE expires_at <= ? RETURNING id", (stamp(self._wall()),))
+        gone = statements.run("DELETE FROM uploads WHERE expires_at <= ? RETURNING id", (stamp(self._wall()),))
         return len(gone)
 
     def _own(self, columns: str, upload_id: str, owners: Collection[str]) -> tuple[str, tuple[str, ...]]:
