@@ -29,6 +29,7 @@ from agent.turns import TurnRunner
 from blueprints.address import Addresses
 from blueprints.admission import Admission
 from blueprints.api import ApiBounds, api_blueprint
+from blueprints.base_path import add_entrance, request_class
 from blueprints.chat import chat_blueprint
 from blueprints.descriptors import Descriptors
 from blueprints.docs import Documents, docs_blueprint
@@ -228,7 +229,10 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         )
 
     app: Sanic[Any, Any] = Sanic(
-        f"steward-{new_id()}", configure_logging=False, error_handler=ApiErrors(settings.locale)
+        f"steward-{new_id()}",
+        configure_logging=False,
+        error_handler=ApiErrors(settings.locale),
+        request_class=request_class(settings.base_path),
     )
     _configure(app, settings)
     app.blueprint(
@@ -250,6 +254,7 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         app.blueprint(docs_blueprint(PROJECT / "web" / "docs", _documents(catalogue, settings)))
     app.register_middleware(admission.check, "request")
     app.blueprint(health_blueprint(ready))
+    add_entrance(app, settings.base_path)
     tutorial = PROJECT / "test" / "websocket_test.html"
     app.blueprint(pages_blueprint(load_site(PROJECT / "web"), _page(settings, catalogue), tutorial))
 

@@ -35,6 +35,11 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="address the gateway listens on")
     port: int = Field(default=8001, ge=1, le=65535, description="port of the gateway")
+    base_path: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$",
+        description="path below which everything is served, such as /steward; a proxy may take it off or not",
+    )
     demo_port: int = Field(default=8101, ge=1, le=65533, description="first of the embedded estate's three ports")
     data_dir: Path = Field(default=PROJECT / "data", description="folder of everything that is written")
     upstreams: Path = Field(default=SHIPPED_UPSTREAMS, description="the upstreams file")
@@ -217,6 +222,11 @@ class Settings(BaseSettings):
             return [ip_network(part, strict=False) for part in _parts(value)] if isinstance(value, str) else value
         except ValueError as error:
             raise ValueError(f"{error}; a network is 10.0.0.0/8, an address is one too") from None
+
+    @field_validator("base_path", mode="before")
+    @classmethod
+    def _without_slash(cls, value: object) -> object:
+        return value.strip().rstrip("/") if isinstance(value, str) else value
 
     @field_validator("data_dir", "upstreams")
     @classmethod

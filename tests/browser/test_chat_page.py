@@ -344,3 +344,16 @@ async def test_no_page_asks_another_host(steward: Steward, open_tab: OpenTab, pa
     assert hosts(tab) == {urlsplit(steward.http).netloc}
     assert len(tab.urls) >= (15 if path == "/" else 1)
     assert tab.errors == []
+
+
+async def test_the_page_works_below_a_path_of_a_shared_host(open_tab: OpenTab, tmp_path: Path) -> None:
+    """From the address without its last slash on: page, socket and files are below it, and nothing beside it is
+    asked for."""
+    with warm_steward(tmp_path, STEWARD_BASE_PATH="/estate/steward") as steward:
+        tab = await opened(open_tab, f"{steward.http}/estate/steward")
+        chat = Chat(tab.page)
+        await chat.connected()
+        await expect(await chat.ask(BILLS)).to_contain_text("250.60")
+        asked = [urlsplit(url).path for url in tab.urls + tab.sockets if url.startswith(("http", "ws"))]
+        assert len(asked) > 5
+        assert [path for path in asked if not path.startswith("/estate/steward")] == []
