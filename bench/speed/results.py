@@ -65,7 +65,7 @@ def machine() -> Machine:
     return Machine(
         processor=names[0] if names else platform.machine(),
         cores=len(os.sched_getaffinity(0)),
-        kernel=platform.release(),
+        kernel=platform.release().partition("-")[0],
         python=platform.python_version(),
         libraries={name: version(name) for name in _LIBRARIES},
     )
