@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import secrets
 import time
@@ -274,6 +275,10 @@ def create_app(settings: Settings, environment: Mapping[str, str]) -> Sanic[Any,
         for end in (end_watching, store.close, toolsets.close, model.close):
             lifetime.finally_end(end)
         observer.start()
+        # What there is now stays to the end. Unless it is set aside, each full collection looks through all of it, and
+        # every resident's next word waits for that.
+        gc.collect()
+        gc.freeze()
 
     @app.after_server_start
     async def started(_: Sanic[Any, Any]) -> None:
