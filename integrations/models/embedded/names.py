@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from integrations.models.embedded.translations import translations
+
 _SURNAMES = (
     "欧阳|司马|上官|诸葛|慕容|司徒|[王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许邓冯韩曹曾彭萧肖蔡潘田董袁于余叶蒋杜苏魏程吕丁沈任姚卢傅钟"
     "姜崔谭廖范汪陆金石戴贾韦夏邱方侯邹熊孟秦白江阎薛尹段雷黎史龙陶贺顾毛郝龚邵万钱严覃武戚莫孔向汤温康施牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟殷詹申"
@@ -47,6 +49,9 @@ def _chinese(text: str, alone: bool) -> tuple[str, int, int] | None:
         ):
             name = name[:2]
         if len(name) < 2 or name[1] in _AFTER:
+            continue
+        # 单元, 房间, 时间 and 安排 begin like names: a word is one only where it is called so
+        if not match["cue"] and not alone and name[:2] in translations():
             continue
         end = start + len(name)
         bounded = end == len(text) or not re.match(r"[\u4e00-\u9fff]", text[end]) or text[end] in _AFTER
